@@ -1,0 +1,120 @@
+//! Every setting, once: its name, default, unit and meaning. Help texts and `docs/settings.md` are made from it.
+
+/// A program that reads settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// `vouch-api`.
+    Api,
+    /// `vouch-worker`.
+    Worker,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable. In the TOML file: lower case, without `VOUCH_`.
+    pub name: &'static str,
+    /// What holds without it; `None`: it is required, or what it serves is off (the text says which).
+    pub default: Option<&'static str>,
+    /// Whether a program refuses to start without it.
+    pub is_required: bool,
+    /// Which programs read it.
+    pub programs: &'static [Program],
+    /// What it means; units are in the value.
+    pub meaning: &'static str,
+}
+
+use Program::{Api, Worker};
+
+const BOTH: &[Program] = &[Api, Worker];
+
+const fn required(name: &'static str, programs: &'static [Program], meaning: &'static str) -> Setting {
+    Setting { name, default: None, is_required: true, programs, meaning }
+}
+
+const fn optional(name: &'static str, programs: &'static [Program], meaning: &'static str) -> Setting {
+    Setting { name, default: None, is_required: false, programs, meaning }
+}
+
+const fn defaulted(name: &'static str, default: &'static str, programs: &'static [Program], meaning: &'static str) -> Setting {
+    Setting { name, default: Some(default), is_required: false, programs, meaning }
+}
+
+/// All settings, in the order of the documentation.
+pub const CATALOGUE: &[Setting] = &[
+    required("DATABASE_URL", BOTH, "Postgres, as postgres://user:password@host:port/database."),
+    required("REDIS_URL", BOTH, "Redis, as redis://host:port/0 or rediss://…; it needs no disk and may be erased."),
+    required("VOUCH_STORAGE_URL", BOTH, "Where photos lie: file:///folder, or s3://bucket/prefix with the usual AWS_* variables."),
+    required("VOUCH_MASTER_KEYS", BOTH, "Keys that seal photos, as id:base64 of 32 bytes, comma separated; the first is current."),
+    required("VOUCH_PUBLIC_URL", BOTH, "How learners and the vendor reach the api, as https://host; every absolute link is made from it."),
+    defaulted("VOUCH_LISTEN", "127.0.0.1:8080", &[Api], "Where the api listens."),
+    defaulted("VOUCH_DATABASE_CONNECTIONS", "20", BOTH, "Most connections of one process to Postgres."),
+    defaulted("VOUCH_PLATFORM_NAME", "Vouch", BOTH, "The platform's name in mails and texts."),
+    defaulted("VOUCH_LOGIN_URL", "/login", &[Api], "Where people sign in; ?next= is added."),
+    defaulted("VOUCH_DASHBOARD_URL", "/dashboard", BOTH, "The learner's dashboard, a path or a whole address."),
+    defaulted("VOUCH_COURSEWARE_URL", "/courses", BOTH, "The root of the courseware, a path or a whole address."),
+    defaulted("VOUCH_SUPPORT_EMAIL", "support@example.com", BOTH, "Where learners can turn to."),
+    defaulted("VOUCH_DAYS_GOOD_FOR", "365", BOTH, "Days for which an approval counts, from the submission."),
+    defaulted("VOUCH_EXPIRING_SOON_DAYS", "28", BOTH, "Days before expiry from which a learner may verify again."),
+    optional("VOUCH_JWT_SECRET", &[Api], "Secret (HS256) of the platform's session tokens. This or VOUCH_JWT_JWKS_URL is required."),
+    optional("VOUCH_JWT_JWKS_URL", &[Api], "Where the platform publishes its token keys (RS256, ES256)."),
+    optional("VOUCH_BOOTSTRAP_API_KEY", &[Api], "An api key with every right, for first use; at least 16 characters. Take it away later."),
+    defaulted("VOUCH_VENDOR_FORMAT", "sealed", BOTH, "The vendor's wire format; this release has software-secure."),
+    required("VOUCH_VENDOR_URL", &[Worker], "Where attempts are sent."),
+    required("VOUCH_VENDOR_ACCESS_KEY", BOTH, "Names us to the vendor, and the vendor to us."),
+    required("VOUCH_VENDOR_SECRET_KEYS", BOTH, "Secrets shared with the vendor, comma separated, newest first: the first signs, all verify."),
+    required("VOUCH_VENDOR_RSA_PUBLIC_KEY", &[Worker], "The vendor's public key: PEM, DER in base64, an OpenSSH line, or @path of a file."),
+    required("VOUCH_VENDOR_FACE_KEY", &[Worker], "Key of the face photos in hex, 32, 48 or 64 digits (software-secure only)."),
+    defaulted("VOUCH_VENDOR_TIMEOUT", "10s", &[Worker], "How long the vendor may take to answer, at most 1m."),
+    defaulted("VOUCH_VENDOR_MAX_TRIES", "12", &[Worker], "Tries after which an operator decides."),
+    defaulted("VOUCH_VENDOR_BACKOFF_BASE", "5s", &[Worker], "Longest wait after the first failed try; it doubles each time."),
+    defaulted("VOUCH_VENDOR_BACKOFF_CAP", "1h", &[Worker], "Longest wait between two tries."),
+    defaulted("VOUCH_CALLBACK_SIGNATURE", "enforce", &[Api], "enforce, or audit: log and count a bad signature but accept it. For a migration only."),
+    required("VOUCH_SMTP_URL", &[Worker], "The mail server, as smtp://user:password@host:port or smtps://…; ?tls=required for STARTTLS."),
+    required("VOUCH_MAIL_FROM", &[Worker], "The sender, as Name <address>."),
+    optional("VOUCH_SEGMENT_KEY", &[Worker], "Write key of Segment; without it no event is sent."),
+    defaulted("VOUCH_SEGMENT_URL", "https://api.segment.io", &[Worker], "Where events are sent."),
+];
+
+/// The settings of a program, for its `--help`.
+#[must_use]
+pub fn help(program: Program) -> String {
+    let mut text = String::from(
+        "Settings come from the environment, or from a TOML file named by VOUCH_CONFIG\n\
+         (there in lower case and without VOUCH_); the environment wins.\n\n",
+    );
+    for setting in CATALOGUE.iter().filter(|setting| setting.programs.contains(&program)) {
+        let holds = match setting.default {
+            Some(default) => format!(" [{default}]"),
+            None if setting.is_required => " (required)".to_owned(),
+            None => String::new(),
+        };
+        text.push_str(&format!("  {}{holds}\n      {}\n", setting.name, setting.meaning));
+    }
+    text
+}
+
+/// The page `docs/settings.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Settings\n\n\
+         Made from `common/src/config/catalogue.rs` by `scripts/generate`; do not edit.\n\n\
+         Settings come from the environment, or from a TOML file named by `VOUCH_CONFIG` (there in lower case \
+         and without `VOUCH_`); the environment wins. Units are in the value (`10s`, `1h`). A wrong or missing \
+         setting stops the program at start with one message that names all faults. Secrets never print.\n\n\
+         | Setting | Default | Read by | Meaning |\n|---|---|---|---|\n",
+    );
+    for setting in CATALOGUE {
+        let default = match setting.default {
+            Some(default) => format!("`{default}`"),
+            None if setting.is_required => "required".to_owned(),
+            None => String::new(),
+        };
+        let names = [(Api, "api"), (Worker, "worker")];
+        let readers: Vec<&str> =
+            names.iter().filter(|(program, _)| setting.programs.contains(program)).map(|(_, name)| *name).collect();
+        page.push_str(&format!("| `{}` | {default} | {} | {} |\n", setting.name, readers.join(", "), setting.meaning));
+    }
+    page
+}

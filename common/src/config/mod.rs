@@ -1,0 +1,12 @@
+//! Settings: from the environment, or from a TOML file named by `VOUCH_CONFIG`; the environment wins.
+//!
+//! The only place that reads the environment. Everything that is wrong or missing is told at once, and a
+//! secret is never repeated.
+
+mod catalogue;
+mod read;
+mod settings;
+
+pub use catalogue::{CATALOGUE, Program, Setting, help, markdown};
+pub use read::{ConfigError, Source};
+pub use settings::{Analytics, Jwt, Mail, Settings, Vendor};

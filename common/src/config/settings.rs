@@ -1,0 +1,271 @@
+//! The settings as values.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use url::Url;
+
+use super::{
+    catalogue::Program,
+    read::{ConfigError, Reader, Source},
+};
+use crate::{
+    domain::{backoff::Backoff, verification::Validity},
+    photos::keys::MasterKeys,
+    secret::Secret,
+    vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
+};
+
+/// How learners' tokens are verified.
+#[derive(Clone, Debug)]
+pub enum Jwt {
+    /// With a shared secret (HS256).
+    Secret(Secret),
+    /// With the platform's published keys (RS256, ES256).
+    Jwks(Url),
+}
+
+/// The vendor. What only the worker needs is `None` in the api.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    /// Where attempts are sent.
+    pub url: Option<Url>,
+    /// Names us to the vendor.
+    pub access_key: String,
+    /// Shared secrets, newest first.
+    pub secrets: Vec<Secret>,
+    /// The vendor's public key.
+    pub public_key: Option<VendorPublicKey>,
+    /// Key of the face photos.
+    pub face_key: Option<PhotoKey>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Tries after which an operator decides.
+    pub tries_max: u32,
+    /// Waits between tries.
+    pub backoff: Backoff,
+    /// What happens to a callback with a bad signature.
+    pub signature_mode: SignatureMode,
+}
+
+/// Outgoing mail.
+#[derive(Clone)]
+pub struct Mail {
+    /// The server, with its password if it needs one.
+    pub smtp_url: Secret,
+    /// The sender.
+    pub from: String,
+}
+
+/// Outgoing events.
+#[derive(Clone, Debug)]
+pub struct Analytics {
+    /// The write key.
+    pub key: Secret,
+    /// The service.
+    pub url: Url,
+}
+
+/// All settings of a program.
+#[derive(Clone)]
+pub struct Settings {
+    /// Postgres.
+    pub database_url: Secret,
+    /// Most connections to it.
+    pub database_connections: u32,
+    /// Redis.
+    pub redis_url: Secret,
+    /// The object store.
+    pub storage_url: Url,
+    /// Keys that seal photos.
+    pub master_keys: MasterKeys,
+    /// How others reach the api.
+    pub public_url: Url,
+    /// Where the api listens.
+    pub listen: SocketAddr,
+    /// The platform's name.
+    pub platform_name: String,
+    /// Where people sign in.
+    pub login_url: String,
+    /// The learner's dashboard.
+    pub dashboard_url: String,
+    /// The root of the courseware, without a slash at its end.
+    pub courseware_url: String,
+    /// Where learners can turn to.
+    pub support_email: String,
+    /// How long approvals count.
+    pub validity: Validity,
+    /// How learners' tokens are verified; the api only.
+    pub jwt: Option<Jwt>,
+    /// An api key with every right.
+    pub bootstrap_api_key: Option<Secret>,
+    /// The vendor.
+    pub vendor: Vendor,
+    /// Outgoing mail; the worker only.
+    pub mail: Option<Mail>,
+    /// Outgoing events, if they are on.
+    pub analytics: Option<Analytics>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Reads the settings of a program.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with everything that is wrong or missing; stop and show it.
+    pub fn read(source: &Source, program: Program) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(source, program);
+        let value = read_all(&mut reader, program);
+        reader.finish(value)
+    }
+}
+
+fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
+    // Every part is read before any `?`, so that all faults are found.
+    let database_url = reader.parse("DATABASE_URL", |text| address(text, &["postgres", "postgresql"]));
+    let redis_url = reader.parse("REDIS_URL", |text| address(text, &["redis", "rediss"]));
+    let storage_url = reader.parse("VOUCH_STORAGE_URL", |text| url(text, &["file", "s3"]));
+    let master_keys = reader.parse("VOUCH_MASTER_KEYS", MasterKeys::parse);
+    let public_url = reader.parse("VOUCH_PUBLIC_URL", |text| url(text, &["http", "https"]));
+    let listen = reader.parse("VOUCH_LISTEN", |text| text.parse().map_err(|_| "it must be address:port"));
+    let connections = reader.number("VOUCH_DATABASE_CONNECTIONS", 2..=500);
+    let texts = read_texts(reader);
+    let validity = read_validity(reader);
+    let vendor = read_vendor(reader);
+    let mail = (program == Program::Worker).then(|| read_mail(reader));
+    let analytics = read_analytics(reader);
+    let jwt = (program == Program::Api).then(|| read_jwt(reader));
+    let bootstrap = reader.text("VOUCH_BOOTSTRAP_API_KEY");
+    if bootstrap.as_ref().is_some_and(|key| key.len() < 16) {
+        reader.fault("VOUCH_BOOTSTRAP_API_KEY is not right: it must have at least 16 characters".to_owned());
+    }
+    let [platform_name, login_url, dashboard_url, courseware_url, support_email] = texts?;
+    Some(Settings {
+        database_url: database_url?,
+        database_connections: connections?,
+        redis_url: redis_url?,
+        storage_url: storage_url?,
+        master_keys: master_keys?,
+        public_url: public_url?,
+        listen: listen?,
+        platform_name,
+        login_url,
+        dashboard_url,
+        courseware_url: courseware_url.trim_end_matches('/').to_owned(),
+        support_email,
+        validity: validity?,
+        jwt: jwt.flatten(),
+        bootstrap_api_key: bootstrap.map(Secret::new),
+        vendor: vendor?,
+        mail: mail.flatten(),
+        analytics: analytics?,
+    })
+}
+
+fn read_texts(reader: &mut Reader<'_>) -> Option<[String; 5]> {
+    let names = ["VOUCH_PLATFORM_NAME", "VOUCH_LOGIN_URL", "VOUCH_DASHBOARD_URL", "VOUCH_COURSEWARE_URL", "VOUCH_SUPPORT_EMAIL"];
+    let [platform, login, dashboard, courseware, support] = names.map(|name| reader.text(name));
+    Some([platform?, login?, dashboard?, courseware?, support?])
+}
+
+fn read_validity(reader: &mut Reader<'_>) -> Option<Validity> {
+    let days_good_for = reader.number("VOUCH_DAYS_GOOD_FOR", 1..=36_500);
+    let expiring_soon_days = reader.number("VOUCH_EXPIRING_SOON_DAYS", 0..=36_500);
+    Some(Validity { days_good_for: days_good_for?, expiring_soon_days: expiring_soon_days? })
+}
+
+fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {
+    let secret = reader.text("VOUCH_JWT_SECRET");
+    let jwks = reader.parse("VOUCH_JWT_JWKS_URL", |text| url(text, &["http", "https"]));
+    match (secret, jwks) {
+        (Some(_), Some(_)) => {
+            reader.fault("VOUCH_JWT_SECRET and VOUCH_JWT_JWKS_URL are both set: take one away".to_owned());
+            None
+        }
+        (Some(secret), None) => Some(Jwt::Secret(Secret::new(secret))),
+        (None, Some(url)) => Some(Jwt::Jwks(url)),
+        (None, None) => {
+            reader.fault("VOUCH_JWT_SECRET or VOUCH_JWT_JWKS_URL is missing: how learners' tokens are verified".to_owned());
+            None
+        }
+    }
+}
+
+fn read_vendor(reader: &mut Reader<'_>) -> Option<Vendor> {
+    let format = reader.parse("VOUCH_VENDOR_FORMAT", |text| match text {
+        "software-secure" => Ok(()),
+        "sealed" => Err("this release does not have the format `sealed` yet; set software-secure"),
+        _ => Err("it must be software-secure"),
+    });
+    let vendor_url = reader.parse("VOUCH_VENDOR_URL", |text| url(text, &["http", "https"]));
+    let access_key = reader.parse("VOUCH_VENDOR_ACCESS_KEY", |text| {
+        let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != ':');
+        is_plain.then(|| text.to_owned()).ok_or("it must have neither blanks nor colons")
+    });
+    let secrets = reader.parse("VOUCH_VENDOR_SECRET_KEYS", |text| {
+        let secrets: Vec<Secret> =
+            text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
+        if secrets.is_empty() { Err("at least one secret is needed") } else { Ok(secrets) }
+    });
+    let public_key = reader.parse("VOUCH_VENDOR_RSA_PUBLIC_KEY", public_key);
+    let face_key = reader.parse("VOUCH_VENDOR_FACE_KEY", PhotoKey::parse_hex);
+    let timeout = reader.duration("VOUCH_VENDOR_TIMEOUT", Duration::from_mins(1));
+    let tries_max = reader.number("VOUCH_VENDOR_MAX_TRIES", 1..=1000);
+    let base = reader.duration("VOUCH_VENDOR_BACKOFF_BASE", Duration::from_hours(24));
+    let cap = reader.duration("VOUCH_VENDOR_BACKOFF_CAP", Duration::from_hours(24 * 7));
+    let signature_mode = reader.parse("VOUCH_CALLBACK_SIGNATURE", |text| match text {
+        "enforce" => Ok(SignatureMode::Enforce),
+        "audit" => Ok(SignatureMode::Audit),
+        _ => Err("it must be enforce or audit"),
+    });
+    format?;
+    Some(Vendor {
+        url: vendor_url,
+        access_key: access_key?,
+        secrets: secrets?,
+        public_key,
+        face_key,
+        timeout: timeout?,
+        tries_max: tries_max?,
+        backoff: Backoff { base: base?, cap: cap? },
+        signature_mode: signature_mode?,
+    })
+}
+
+/// The key itself, or `@path` of a file that holds it; DER may stand in base64.
+fn public_key(text: &str) -> Result<VendorPublicKey, String> {
+    let bytes = match text.strip_prefix('@') {
+        Some(path) => std::fs::read(path).map_err(|error| format!("the file can't be read: {error}"))?,
+        None if text.starts_with("-----") || text.starts_with("ssh-") => text.replace("\\n", "\n").into_bytes(),
+        None => STANDARD.decode(text).map_err(|_| "it is neither PEM, OpenSSH, DER in base64 nor @path".to_owned())?,
+    };
+    VendorPublicKey::parse(&bytes).map_err(|error| error.to_string())
+}
+
+fn read_mail(reader: &mut Reader<'_>) -> Option<Mail> {
+    let smtp_url = reader.parse("VOUCH_SMTP_URL", |text| address(text, &["smtp", "smtps"]));
+    let from = reader.text("VOUCH_MAIL_FROM");
+    Some(Mail { smtp_url: smtp_url?, from: from? })
+}
+
+/// The outer `None` is a fault; the inner one means off.
+fn read_analytics(reader: &mut Reader<'_>) -> Option<Option<Analytics>> {
+    let url = reader.parse("VOUCH_SEGMENT_URL", |text| url(text, &["http", "https"]))?;
+    Some(reader.text("VOUCH_SEGMENT_KEY").map(|key| Analytics { key: Secret::new(key), url }))
+}
+
+fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| "it must be a whole address".to_owned())?;
+    if schemes.contains(&url.scheme()) { Ok(url) } else { Err(format!("it must start with {}://", schemes.join(":// or "))) }
+}
+
+/// An address that may hold a password.
+fn address(text: &str, schemes: &[&str]) -> Result<Secret, String> {
+    url(text, schemes).map(|_| Secret::new(text))
+}

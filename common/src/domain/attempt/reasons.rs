@@ -1,0 +1,132 @@
+//! Why an attempt was denied, in words for the learner.
+//!
+//! The vendor sends `[{"photoIdReasons": ["Not provided"]}]`; our own intake writes the same shape.
+//! Source: reference 2.6. Any other shape gives a sentence too, never a failure.
+
+use serde_json::Value;
+
+use crate::domain::photo::{PhotoFault, PhotoKind};
+
+/// Shown when the reasons can't be read.
+pub const UNREADABLE: &str = "There was an error verifying your ID photos.";
+
+/// The vendor's reasons: category, reason, text.
+const TEXTS: [(&str, &str, &str); 14] = [
+    ("photoIdReasons", "Not provided", "No photo ID was provided."),
+    ("photoIdReasons", "Text not clear", "We couldn't read your name from your photo ID image."),
+    (
+        "generalReasons",
+        "Name mismatch",
+        "The name associated with your account and the name on your ID do not match.",
+    ),
+    ("userPhotoReasons", "Image not clear", "The image of your face was not clear."),
+    ("userPhotoReasons", "Face out of view", "Your face was not visible in your self-photo."),
+    ("generalReasons", "EdX name not provided", "Your account does not say your full name."),
+    ("generalReasons", "Photo/ID Photo mismatch", "The photo of your face and the photo on your ID do not match."),
+    ("photoIdReasons", "ID name not provided", "Your name was not visible on your photo ID."),
+    ("photoIdReasons", "Invalid Id", "The ID that you showed is not accepted."),
+    ("photoIdReasons", "No text", "We could not find any text on your photo ID."),
+    ("photoIdReasons", "Photo hidden/No photo", "The photo on your ID was hidden or missing."),
+    ("photoIdReasons", "Image not clear", "The image of your photo ID was not clear."),
+    ("userPhotoReasons", "Photo not provided", "No photo of your face was provided."),
+    ("userPhotoReasons", "Not provided", "No photo of your face was provided."),
+];
+
+/// The reasons of a denial as texts; empty when it has none. `error_msg` is the attempt's.
+#[must_use]
+pub fn texts(error_msg: &str) -> Vec<String> {
+    if error_msg.is_empty() {
+        return Vec::new();
+    }
+    read(error_msg).unwrap_or_else(|| vec![UNREADABLE.to_owned()])
+}
+
+/// `None` for any shape or reason that is not known.
+fn read(error_msg: &str) -> Option<Vec<String>> {
+    let value: Value = serde_json::from_str(error_msg).ok()?;
+    let items = value.as_array().filter(|items| !items.is_empty())?;
+    let mut texts = Vec::new();
+    for item in items {
+        match item {
+            Value::Object(categories) => {
+                for (category, reasons) in categories {
+                    for reason in reasons.as_array()? {
+                        texts.push(text_of(category, reason.as_str()?)?);
+                    }
+                }
+            }
+            Value::Array(inner) if inner.is_empty() => {}
+            Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        }
+    }
+    Some(texts)
+}
+
+fn text_of(category: &str, reason: &str) -> Option<String> {
+    let vendor = TEXTS.iter().find(|(c, r, _)| *c == category && *r == reason).map(|(_, _, text)| *text);
+    vendor.map(str::to_owned).or_else(|| intake_text(category, reason))
+}
+
+fn intake_text(category: &str, reason: &str) -> Option<String> {
+    [PhotoKind::Face, PhotoKind::PhotoId].into_iter().find_map(|kind| {
+        let fault = PhotoFault::ALL.into_iter().find(|fault| PhotoFault::category(kind) == category && fault.reason() == reason);
+        fault.map(|fault| fault.text(kind).to_owned())
+    })
+}
+
+/// The intake's reasons in the vendor's shape.
+#[must_use]
+pub fn intake_reasons(faults: &[(PhotoKind, PhotoFault)]) -> String {
+    let items: Vec<Value> =
+        faults.iter().map(|(kind, fault)| serde_json::json!({ PhotoFault::category(*kind): [fault.reason()] })).collect();
+    Value::Array(items).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_reasons_become_their_texts() {
+        assert_eq!(
+            texts(r#"[{"photoIdReasons": ["Not provided", "Text not clear"]}]"#),
+            ["No photo ID was provided.", "We couldn't read your name from your photo ID image."]
+        );
+        assert_eq!(
+            texts(r#"[{"generalReasons": ["Name mismatch"]}, {"userPhotoReasons": ["Face out of view"]}]"#),
+            [
+                "The name associated with your account and the name on your ID do not match.",
+                "Your face was not visible in your self-photo."
+            ]
+        );
+    }
+
+    #[test]
+    fn an_attempt_without_a_message_has_no_reasons() {
+        assert!(texts("").is_empty());
+        for empty in [r"[{}]", r"[[]]", r#"[{"photoIdReasons":[]}]"#] {
+            assert!(texts(empty).is_empty(), "{empty}");
+        }
+    }
+
+    #[test]
+    fn any_other_shape_gives_the_general_sentence_and_never_a_failure() {
+        for odd in [
+            "not JSON", r#""Invalid photo""#, r#""""#, "[]", "null", "5", "true", "[null]", r#"["x"]"#, "{}",
+            r#"[{"photoIdReasons":null}]"#, r#"[{"photoIdReasons":"Not provided"}]"#,
+            r#"[{"photoIdReasons":["Not provided","Something new"]}]"#, r#"[{"Ünknown":["Not provided"]}]"#,
+            r#"{"photoIdReasons":["Not provided"]}"#, "Denied by hand",
+        ] {
+            assert_eq!(texts(odd), [UNREADABLE], "{odd}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_the_intake_has_a_text_that_comes_back_from_its_json() {
+        for kind in [PhotoKind::Face, PhotoKind::PhotoId] {
+            for fault in PhotoFault::ALL {
+                assert_eq!(texts(&intake_reasons(&[(kind, fault)])), [fault.text(kind)]);
+            }
+        }
+    }
+}

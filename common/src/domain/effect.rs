@@ -1,0 +1,287 @@
+//! Wishes: what a decision wants done outside the database.
+//!
+//! An operation writes each wish as a job row in the transaction that makes it necessary; each kind of
+//! effect has exactly one job file in the worker, which matches this enum without a wildcard.
+//!
+//! Arguments are ids, never photos and nothing personal: they travel through logs and Redis.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::{CallbackId, CheckpointId, ReceiptId, UserId};
+
+/// A queue of jobs; each can be scaled by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Queue {
+    /// Opening, checking and encrypting photos; bound by CPU.
+    Photos,
+    /// Speaking to the vendor; bound by the vendor's rate.
+    Vendor,
+    /// Applying the vendor's verdicts.
+    Results,
+    /// Credit requirements and eligibility.
+    Credit,
+    /// Sending mail; bound by SMTP.
+    Mail,
+    /// Sending analytics events.
+    Events,
+    /// Recurring care: the sweep and the purge of leftovers.
+    Upkeep,
+}
+
+impl Queue {
+    /// Every queue, in the order in which a submission meets them.
+    pub const ALL: [Self; 7] =
+        [Self::Photos, Self::Vendor, Self::Results, Self::Credit, Self::Mail, Self::Events, Self::Upkeep];
+
+    /// The queue's name in settings, SQL, Redis and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Photos => "photos",
+            Self::Vendor => "vendor",
+            Self::Results => "results",
+            Self::Credit => "credit",
+            Self::Mail => "mail",
+            Self::Events => "events",
+            Self::Upkeep => "upkeep",
+        }
+    }
+
+    /// Reads a queue's name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.as_str() == text)
+    }
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a learner is written about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTemplate {
+    /// The photos arrived. Source: reference 6.3.
+    PhotosReceived,
+    /// The attempt was approved.
+    Approved,
+    /// The attempt was denied, with the reasons and what to do.
+    Denied,
+    /// All requirements of a course are satisfied. Source: reference 8.4.
+    CreditEligible,
+}
+
+impl MailTemplate {
+    /// The template's folder, and its name in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PhotosReceived => "photos_received",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::CreditEligible => "credit_eligible",
+        }
+    }
+}
+
+/// An event for analytics. Source: reference 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalyticsEvent {
+    /// Photos were submitted for a verification.
+    VerifySubmitted,
+    /// A face was submitted at a checkpoint, with the ID photo of an earlier attempt.
+    ReverifySubmitted,
+}
+
+/// A wish for work outside the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "args", rename_all = "snake_case")]
+pub enum Effect {
+    /// Check the uploaded photos and make them ready for the vendor.
+    PreparePhotos {
+        /// The attempt.
+        receipt: ReceiptId,
+    },
+    /// Send the attempt to the vendor.
+    SubmitToVendor {
+        /// The attempt.
+        receipt: ReceiptId,
+    },
+    /// Apply a stored callback of the vendor.
+    ApplyVendorResult {
+        /// The callback.
+        callback: CallbackId,
+    },
+    /// Bring the credit requirement of a checkpoint up to a learner's status there.
+    UpdateCreditRequirement {
+        /// The learner.
+        user: UserId,
+        /// The checkpoint.
+        checkpoint: CheckpointId,
+    },
+    /// Write to a learner.
+    SendEmail {
+        /// What about.
+        template: MailTemplate,
+        /// The learner.
+        user: UserId,
+        /// The attempt that it is about, if any.
+        receipt: Option<ReceiptId>,
+        /// The course that it is about, if any.
+        course: Option<String>,
+    },
+    /// Tell analytics.
+    TrackEvent {
+        /// What happened.
+        event: AnalyticsEvent,
+        /// To whom.
+        user: UserId,
+        /// The attempt.
+        receipt: ReceiptId,
+    },
+}
+
+/// A job whose kind or version this program does not know; another release may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this release does not know the job kind or the version of its arguments")]
+pub struct UnknownEffect;
+
+/// The version of every kind's arguments; it rises when old arguments could be misread.
+const VERSION: u64 = 1;
+
+impl Effect {
+    /// Every kind of effect, by name.
+    pub const KINDS: [&'static str; 6] = [
+        "prepare_photos",
+        "submit_to_vendor",
+        "apply_vendor_result",
+        "update_credit_requirement",
+        "send_email",
+        "track_event",
+    ];
+
+    /// The kind's name in the ledger, in logs and in metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::PreparePhotos { .. } => "prepare_photos",
+            Self::SubmitToVendor { .. } => "submit_to_vendor",
+            Self::ApplyVendorResult { .. } => "apply_vendor_result",
+            Self::UpdateCreditRequirement { .. } => "update_credit_requirement",
+            Self::SendEmail { .. } => "send_email",
+            Self::TrackEvent { .. } => "track_event",
+        }
+    }
+
+    /// The queue on which the job waits.
+    #[must_use]
+    pub const fn queue(&self) -> Queue {
+        match self {
+            Self::PreparePhotos { .. } => Queue::Photos,
+            Self::SubmitToVendor { .. } => Queue::Vendor,
+            Self::ApplyVendorResult { .. } => Queue::Results,
+            Self::UpdateCreditRequirement { .. } => Queue::Credit,
+            Self::SendEmail { .. } => Queue::Mail,
+            Self::TrackEvent { .. } => Queue::Events,
+        }
+    }
+
+    /// The arguments as the ledger keeps them, with their version.
+    #[must_use]
+    pub fn to_args(&self) -> Value {
+        let mut args = serde_json::to_value(self).map_or(Value::Null, |mut whole| whole["args"].take());
+        args["v"] = VERSION.into();
+        args
+    }
+
+    /// Reads a job of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownEffect`] when the kind, its version or its arguments are of another release. The caller
+    /// puts the job back.
+    pub fn from_parts(kind: &str, args: &Value) -> Result<Self, UnknownEffect> {
+        if args.get("v").and_then(Value::as_u64) != Some(VERSION) {
+            return Err(UnknownEffect);
+        }
+        serde_json::from_value(serde_json::json!({ "kind": kind, "args": args })).map_err(|_| UnknownEffect)
+    }
+}
+
+/// When the job of a wish may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At once.
+    Now,
+    /// After this long.
+    After(Duration),
+    /// Not before an operator says so: the job is born dead, for this reason.
+    ByOperator {
+        /// The error class under which operators find it.
+        class: &'static str,
+        /// Why, in words.
+        error: String,
+    },
+}
+
+/// An effect and when it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// What is wanted.
+    pub effect: Effect,
+    /// When.
+    pub start: Start,
+}
+
+impl From<Effect> for Wish {
+    fn from(effect: Effect) -> Self {
+        Self { effect, start: Start::Now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn samples() -> Vec<Effect> {
+        let receipt = ReceiptId(Uuid::from_u128(7));
+        vec![
+            Effect::PreparePhotos { receipt },
+            Effect::SubmitToVendor { receipt },
+            Effect::ApplyVendorResult { callback: CallbackId(3) },
+            Effect::UpdateCreditRequirement { user: UserId(1), checkpoint: CheckpointId(2) },
+            Effect::SendEmail { template: MailTemplate::Approved, user: UserId(1), receipt: Some(receipt), course: None },
+            Effect::TrackEvent { event: AnalyticsEvent::VerifySubmitted, user: UserId(1), receipt },
+        ]
+    }
+
+    #[test]
+    fn every_effect_comes_back_from_the_ledger_as_it_went_in() {
+        for effect in samples() {
+            assert_eq!(Effect::from_parts(effect.kind(), &effect.to_args()), Ok(effect));
+        }
+        assert_eq!(samples().iter().map(Effect::kind).collect::<Vec<_>>(), Effect::KINDS);
+    }
+
+    #[test]
+    fn a_foreign_kind_or_version_is_unknown_and_nothing_worse() {
+        let args = samples()[0].to_args();
+        assert_eq!(Effect::from_parts("prepare_video", &args), Err(UnknownEffect));
+        let mut newer = args.clone();
+        newer["v"] = json!(2);
+        assert_eq!(Effect::from_parts("prepare_photos", &newer), Err(UnknownEffect));
+        for broken in [json!(null), json!([]), json!("x"), json!({"v": 1}), json!({"v": 1, "receipt": 5})] {
+            assert_eq!(Effect::from_parts("prepare_photos", &broken), Err(UnknownEffect), "{broken}");
+        }
+    }
+}

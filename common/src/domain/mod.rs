@@ -1,0 +1,24 @@
+//! What Vouch decides, and nothing else: pure functions from facts to the next state and to wishes.
+//!
+//! No database, no network, no clock and no randomness: those are arguments. The words used here are
+//! the words used everywhere, in code, SQL, API, logs and papers:
+//!
+//! - **attempt**: one submission of photos; its public name is the **receipt**.
+//! - **checkpoint**: a place in a course that waits for a verdict.
+//! - **verdict**: what the vendor (or the intake, or an operator) says of an attempt.
+//! - **requirement**: what a course demands for credit; **eligible**: all of them are satisfied.
+//! - **effect**: a wish for work outside the database; it becomes a **job** in the **ledger**.
+//! - **relay**: hands due jobs to Redis. **Lease**: a worker's right to act on a job, for a while.
+//! - **dead letter**: a job that was given up; an operator decides.
+
+pub mod attempt;
+pub mod backoff;
+pub mod callback;
+pub mod course;
+pub mod credit;
+pub mod effect;
+pub mod ids;
+pub mod keys;
+pub mod photo;
+pub mod submission;
+pub mod verification;

@@ -1,0 +1,113 @@
+//! A stored verdict of the vendor is applied to its attempt, once.
+
+use chrono::{DateTime, Utc};
+
+use super::{OperationError, take};
+use crate::{
+    domain::{
+        attempt::{
+            Attempt,
+            transition::Move,
+            verdict::{self, Ruling, Verdict},
+        },
+        effect::Wish,
+        ids::{CallbackId, CheckpointId, ReceiptId},
+    },
+    store::{
+        Connection, Db,
+        attempts::{self, Change, Moved},
+        callbacks,
+        checkpoints::{self, CheckpointStatus, StatusRow},
+        events,
+        events::Note,
+        jobs,
+        jobs::Lease,
+    },
+};
+
+/// Applies a verdict: the attempt, its checkpoints and the wishes that follow, or nothing.
+///
+/// Answers with what became of it; [`Ruling::Wait`] changes nothing and leaves the job: try again shortly.
+///
+/// # Errors
+///
+/// [`OperationError::Fenced`] when another worker has the job.
+pub async fn apply(
+    db: &Db,
+    lease: Lease,
+    (callback, receipt): (CallbackId, ReceiptId),
+    verdict: &Verdict,
+    now: DateTime<Utc>,
+) -> Result<Ruling, OperationError> {
+    let mut tx = db.begin().await?;
+    take(&mut tx, lease).await?;
+    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let ruling = verdict::rule(&attempt, verdict);
+    let outcome = match ruling {
+        Ruling::Wait => return Ok(ruling),
+        Ruling::Apply(step) => {
+            settle(&mut tx, &attempt, step, verdict, now).await?;
+            "applied"
+        }
+        Ruling::Duplicate => "duplicate",
+        Ruling::Late => "late",
+        Ruling::Contradiction => "contradiction",
+    };
+    if !matches!(ruling, Ruling::Apply(_)) {
+        let note = Note { at: now, actor: "vendor", kind: "verdict_ignored", to: None, detail: outcome };
+        events::append(&mut tx, attempt.id, &note).await?;
+    }
+    callbacks::settle(&mut tx, callback, outcome, now).await?;
+    tx.commit().await?;
+    Ok(ruling)
+}
+
+/// Moves the attempt, tells its checkpoints, and asks for what follows.
+async fn settle(
+    conn: &mut Connection,
+    attempt: &Attempt,
+    step: Move,
+    verdict: &Verdict,
+    now: DateTime<Utc>,
+) -> Result<(), OperationError> {
+    let is_approved = step == Move::Approve;
+    let change = Change {
+        at: now,
+        actor: "vendor",
+        vendor_decided_at: verdict.signed_at.or(Some(now)),
+        reviewing_service: Some(""),
+        error_msg: Some(if is_approved { "" } else { &verdict.reason }),
+        error_code: Some(if is_approved { "" } else { &verdict.message }),
+        ..Change::default()
+    };
+    if let Moved::Refused(status) = attempts::transition(conn, attempt.id, step.rule(), &change).await? {
+        return Err(OperationError::Refused(status));
+    }
+    let status = match step {
+        Move::Approve => CheckpointStatus::Approved,
+        Move::SystemError => CheckpointStatus::Error,
+        _ => CheckpointStatus::Denied,
+    };
+    let row = StatusRow { user: attempt.user, attempt: attempt.id, status, at: now };
+    let checkpoints = checkpoints::append_to_linked(conn, row).await?;
+    let wishes = wishes(conn, attempt, step, &checkpoints).await?;
+    jobs::insert(conn, &wishes, Some(attempt.receipt)).await?;
+    Ok(())
+}
+
+async fn wishes(
+    conn: &mut Connection,
+    attempt: &Attempt,
+    step: Move,
+    checkpoints: &[CheckpointId],
+) -> Result<Vec<Wish>, OperationError> {
+    if step != Move::SystemError {
+        return Ok(verdict::wishes_after_decision(attempt, step == Move::Approve, checkpoints));
+    }
+    if jobs::exists(conn, attempt.receipt, "submit_to_vendor").await? {
+        // A try to send it again is under way or waits already.
+        return Ok(Vec::new());
+    }
+    let failures = events::count(conn, attempt.id, step.rule().name).await?;
+    Ok(vec![verdict::wish_after_system_failure(attempt, u32::try_from(failures).unwrap_or(u32::MAX))])
+}

@@ -1,0 +1,73 @@
+//! The photos of an attempt passed the intake, or they did not.
+
+use chrono::{DateTime, Utc};
+
+use super::{OperationError, take};
+use crate::{
+    domain::{
+        attempt::{
+            transition::Move,
+            verdict::wishes_after_decision,
+        },
+        effect::{Effect, Wish},
+        ids::ReceiptId,
+    },
+    store::{
+        Db,
+        attempts::{self, Change, Moved, Objects},
+        checkpoints::{self, CheckpointStatus, StatusRow},
+        jobs,
+        jobs::Lease,
+    },
+};
+
+/// The reviewing service of a denial by our own checks.
+pub const INTAKE: &str = "intake";
+
+/// The photos are ready: says which objects hold, and goes on to the vendor.
+///
+/// # Errors
+///
+/// [`OperationError::Fenced`] when another worker has the job, [`OperationError::Refused`] when the attempt
+/// is past this step; either way nothing changed.
+pub async fn prepared(db: &Db, lease: Lease, receipt: ReceiptId, objects: &Objects, now: DateTime<Utc>) -> Result<(), OperationError> {
+    let mut tx = db.begin().await?;
+    take(&mut tx, lease).await?;
+    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let change = Change { at: now, actor: "worker", ..Change::default() };
+    if let Moved::Refused(status) = attempts::transition(&mut tx, attempt.id, Move::Prepare.rule(), &change).await? {
+        return Err(OperationError::Refused(status));
+    }
+    attempts::set_prepared(&mut tx, attempt.id, objects).await?;
+    jobs::insert(&mut tx, &[Wish::from(Effect::SubmitToVendor { receipt })], Some(receipt)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A photo failed the intake: the attempt is denied, with `reasons` in the vendor's JSON shape.
+///
+/// # Errors
+///
+/// As [`prepared`].
+pub async fn rejected(db: &Db, lease: Lease, receipt: ReceiptId, reasons: &str, now: DateTime<Utc>) -> Result<(), OperationError> {
+    let mut tx = db.begin().await?;
+    take(&mut tx, lease).await?;
+    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let change = Change {
+        at: now,
+        actor: INTAKE,
+        detail: reasons,
+        reviewing_service: Some(INTAKE),
+        error_msg: Some(reasons),
+        ..Change::default()
+    };
+    if let Moved::Refused(status) = attempts::transition(&mut tx, attempt.id, Move::RejectAtIntake.rule(), &change).await? {
+        return Err(OperationError::Refused(status));
+    }
+    attempts::forget_uploads(&mut tx, attempt.id).await?;
+    let row = StatusRow { user: attempt.user, attempt: attempt.id, status: CheckpointStatus::Denied, at: now };
+    let checkpoints = checkpoints::append_to_linked(&mut tx, row).await?;
+    jobs::insert(&mut tx, &wishes_after_decision(&attempt, false, &checkpoints), Some(receipt)).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What a job needs to know before it starts.
+
+use super::OperationError;
+use crate::{
+    domain::{
+        attempt::Attempt,
+        ids::{CallbackId, ReceiptId, UserId},
+    },
+    store::{
+        Db,
+        attempts::{self, Objects},
+        callbacks::{self, StoredCallback},
+        checkpoints, users,
+    },
+};
+
+/// An attempt with its objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptWork {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Its objects.
+    pub objects: Objects,
+    /// The ID photo to send: its own, or that of the attempt it is copied from.
+    pub photo_id: Option<IdPhoto>,
+}
+
+/// The ID photo that goes with an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPhoto {
+    /// The object's name.
+    pub object: String,
+    /// Its key, wrapped for the vendor.
+    pub wrapped_key: String,
+}
+
+/// Loads an attempt and its objects.
+///
+/// # Errors
+///
+/// [`OperationError::Missing`] when there is no such attempt.
+pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let own = attempts::objects(&mut conn, attempt.id).await?.ok_or(OperationError::Missing("attempt"))?;
+    let lender = match attempt.copy_id_photo_from {
+        Some(lender) => attempts::objects(&mut conn, lender).await?,
+        None => Some(own.clone()),
+    };
+    let photo_id = lender.and_then(|objects| {
+        let wrapped_key = objects.photo_id_key;
+        objects.photo_id.map(|object| IdPhoto { object, wrapped_key })
+    });
+    Ok(AttemptWork { attempt, objects: own, photo_id })
+}
+
+/// Loads a callback that waits to be applied.
+///
+/// # Errors
+///
+/// [`OperationError::Missing`] when there is none.
+pub async fn load_callback(db: &Db, id: CallbackId) -> Result<StoredCallback, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    callbacks::find(&mut conn, id).await?.ok_or(OperationError::Missing("callback"))
+}
+
+/// What an analytics event says besides its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFacts {
+    /// When the photos arrived (UTC).
+    pub at: chrono::DateTime<chrono::Utc>,
+    /// The course and the name of the checkpoint, when there is one.
+    pub checkpoint: Option<(String, String)>,
+}
+
+/// Loads what an analytics event of a submission says.
+///
+/// # Errors
+///
+/// [`OperationError::Missing`] when there is no such attempt.
+pub async fn load_event(db: &Db, receipt: ReceiptId) -> Result<EventFacts, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let place = checkpoints::named_place_of(&mut conn, attempt.id).await?;
+    Ok(EventFacts { at: attempt.created_at, checkpoint: place })
+}
+
+/// Whether a learner is known.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn is_known(db: &Db, user: UserId) -> Result<bool, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(users::find(&mut conn, user).await?.is_some())
+}

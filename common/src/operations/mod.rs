@@ -1,0 +1,55 @@
+//! What Vouch does: one verb a file, each one transaction. Load, decide, save, append, commit.
+//!
+//! Operations talk to the database only. Nothing is ever awaited from a far side inside a transaction.
+
+pub mod api_keys;
+pub mod apply_result;
+pub mod finish_preparation;
+pub mod hand_out_jobs;
+pub mod load_mail;
+pub mod load_work;
+pub mod mend_stuck;
+pub mod push_from_lms;
+pub mod read_attempts;
+pub mod read_credit;
+pub mod record_callback;
+pub mod record_submission;
+pub mod settle_job;
+pub mod submit_photos;
+pub mod update_credit;
+
+use crate::{
+    domain::attempt::Status,
+    store::{Connection, StoreError, jobs, jobs::Lease},
+};
+
+/// Why an operation did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// The database failed; see the cause.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The job is somebody else's by now: the lease passed on while this worker was away. Do nothing more.
+    #[error("the job's lease has passed to another worker")]
+    Fenced,
+    /// What the job is about does not exist.
+    #[error("{0} does not exist")]
+    Missing(&'static str),
+    /// The attempt stands where the step does not fit; the work is no longer wanted.
+    #[error("the attempt is {0}, where this step does not fit")]
+    Refused(Status),
+    /// A stored value could not be opened or read.
+    #[error("{0} can't be read")]
+    Unreadable(&'static str),
+}
+
+impl From<sqlx::Error> for OperationError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Takes the job row as the right to act: with the effect, in the same transaction, or not at all.
+async fn take(conn: &mut Connection, lease: Lease) -> Result<(), OperationError> {
+    if jobs::delete(conn, lease).await? { Ok(()) } else { Err(OperationError::Fenced) }
+}

@@ -1,0 +1,121 @@
+//! The learning platform tells of its learners, courses and enrolments. Telling twice changes nothing.
+
+use chrono::{DateTime, Utc};
+
+use super::OperationError;
+use crate::{
+    domain::{
+        course::{CourseFault, CourseUpdate, CreditUpdate},
+        ids::UserId,
+        keys::CourseKey,
+    },
+    store::{
+        Connection, Db,
+        courses::{self, CourseDates},
+        users,
+        users::User,
+    },
+};
+
+/// Why what the platform says is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PushRefused {
+    /// What it says makes no sense.
+    #[error(transparent)]
+    Course(#[from] CourseFault),
+    /// It speaks of a learner whom it never told of.
+    #[error("this user is not known; PUT users/{{user_id}} first")]
+    UnknownUser,
+    /// It speaks of a course that it never told of.
+    #[error("this course is not known; PUT courses/{{course}} first")]
+    UnknownCourse,
+    /// The database failed.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+}
+
+impl From<crate::store::StoreError> for PushRefused {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Operation(error.into())
+    }
+}
+
+/// Keeps a learner.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn put_user(db: &Db, user: &User, now: DateTime<Utc>) -> Result<(), OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(users::upsert(&mut conn, user, now).await?)
+}
+
+/// Keeps what is said of a course; the rest stays as it is.
+///
+/// # Errors
+///
+/// [`PushRefused`], and nothing changed.
+pub async fn put_course(db: &Db, course: &CourseKey, update: &CourseUpdate, now: DateTime<Utc>) -> Result<(), PushRefused> {
+    update.check()?;
+    let mut tx = db.begin().await?;
+    let known = courses::lock_name(&mut tx, course).await?;
+    let name = update.display_name.clone().or(known).ok_or(CourseFault::NameMissing)?;
+    let dates = CourseDates { starts_at: update.starts_at, ends_at: update.ends_at };
+    courses::upsert(&mut tx, course, &name, &dates, now).await?;
+    if let Some(deadline) = update.verification_deadline {
+        courses::set_deadline(&mut tx, course, deadline, now).await?;
+    }
+    if let Some(modes) = &update.modes {
+        courses::replace_modes(&mut tx, course, modes).await?;
+    }
+    if let Some(blocks) = &update.reverification_blocks {
+        courses::replace_blocks(&mut tx, course, blocks).await?;
+    }
+    if let Some(credit) = &update.credit {
+        put_credit(&mut tx, course, credit.as_ref()).await?;
+    }
+    if let Some(embargo) = &update.embargo {
+        courses::replace_embargo(&mut tx, course, embargo.as_ref()).await?;
+    }
+    tx.commit().await.map_err(crate::store::StoreError::from)?;
+    Ok(())
+}
+
+/// No way to credit any more means: not enabled, and nothing required.
+async fn put_credit(conn: &mut Connection, course: &CourseKey, credit: Option<&CreditUpdate>) -> Result<(), PushRefused> {
+    let Some(credit) = credit else {
+        courses::set_credit(conn, course, false).await?;
+        courses::replace_requirements(conn, course, &[]).await?;
+        courses::replace_providers(conn, course, &[]).await?;
+        return Ok(());
+    };
+    courses::set_credit(conn, course, credit.is_enabled).await?;
+    if let Some(requirements) = &credit.requirements {
+        courses::replace_requirements(conn, course, requirements).await?;
+    }
+    if let Some(providers) = &credit.providers {
+        courses::replace_providers(conn, course, providers).await?;
+    }
+    Ok(())
+}
+
+/// Keeps an enrolment.
+///
+/// # Errors
+///
+/// [`PushRefused`], and nothing changed.
+pub async fn put_enrollment(
+    db: &Db,
+    user: UserId,
+    course: &CourseKey,
+    enrollment: (&str, bool),
+    now: DateTime<Utc>,
+) -> Result<(), PushRefused> {
+    let mut tx = db.begin().await?;
+    users::find(&mut tx, user).await?.ok_or(PushRefused::UnknownUser)?;
+    if !courses::set_enrollment(&mut tx, user, course, enrollment, now).await? {
+        return Err(PushRefused::UnknownCourse);
+    }
+    tx.commit().await.map_err(crate::store::StoreError::from)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The vendor calls back: kept with its job, or recognised as kept before.
+
+use chrono::{DateTime, Utc};
+
+use super::OperationError;
+use crate::{
+    domain::{
+        callback::VerdictKind,
+        effect::{Effect, Wish},
+        ids::ReceiptId,
+    },
+    store::{
+        Db, attempts,
+        callbacks::{self, NewCallback},
+        jobs,
+    },
+};
+
+/// A callback whose signature was checked.
+pub struct SignedCallback<'a> {
+    /// The vendor's wire format.
+    pub vendor: &'a str,
+    /// What makes it unique: a repeated call has the same.
+    pub event_key: [u8; 32],
+    /// The receipt as the vendor wrote it.
+    pub receipt: Option<&'a str>,
+    /// The result as the vendor wrote it.
+    pub result: &'a str,
+    /// When it was signed (UTC).
+    pub signed_at: Option<DateTime<Utc>>,
+    /// False only in audit mode.
+    pub is_signature_valid: bool,
+    /// The raw body, sealed.
+    pub body_sealed: &'a [u8],
+}
+
+/// What became of a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is kept and a job will apply it.
+    Kept,
+    /// It was kept before; nothing changed.
+    Duplicate,
+    /// No attempt has that receipt; it is kept as an orphan.
+    Orphan,
+    /// The result is not known; it is kept for an operator.
+    UnknownResult,
+}
+
+/// Keeps a callback and its job in one transaction.
+///
+/// # Errors
+///
+/// When the database is away: answer so that the vendor calls again.
+pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) -> Result<Recorded, OperationError> {
+    let mut tx = db.begin().await?;
+    let attempt = match callback.receipt.and_then(ReceiptId::parse) {
+        Some(receipt) => attempts::find(&mut tx, receipt).await?,
+        None => None,
+    };
+    let outcome = match (&attempt, VerdictKind::parse(callback.result)) {
+        (None, _) => Recorded::Orphan,
+        (Some(_), None) => Recorded::UnknownResult,
+        (Some(_), Some(_)) => Recorded::Kept,
+    };
+    let new = NewCallback {
+        vendor: callback.vendor,
+        event_key: &callback.event_key,
+        receipt: callback.receipt.map_or("", |receipt| jobs::shorten(receipt, 255)),
+        attempt: attempt.as_ref().map(|attempt| attempt.id),
+        verdict: jobs::shorten(callback.result, 255),
+        signed_at: callback.signed_at,
+        received_at: now,
+        is_signature_valid: callback.is_signature_valid,
+        body_sealed: callback.body_sealed,
+        outcome: match outcome {
+            Recorded::Orphan => "orphan",
+            Recorded::UnknownResult => "unknown_result",
+            Recorded::Kept | Recorded::Duplicate => "received",
+        },
+    };
+    let Some(id) = callbacks::record(&mut tx, &new).await? else {
+        // What was an orphan or unknown the first time is answered so again.
+        return Ok(if outcome == Recorded::Kept { Recorded::Duplicate } else { outcome });
+    };
+    if let (Recorded::Kept, Some(attempt)) = (outcome, &attempt) {
+        jobs::insert(&mut tx, &[Wish::from(Effect::ApplyVendorResult { callback: id })], Some(attempt.receipt)).await?;
+    }
+    tx.commit().await?;
+    Ok(outcome)
+}

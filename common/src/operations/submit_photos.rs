@@ -1,0 +1,131 @@
+//! A learner submits photos.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::OperationError;
+use crate::{
+    domain::{
+        attempt::Status,
+        effect::{AnalyticsEvent, Effect, MailTemplate, Wish},
+        ids::{AttemptId, ReceiptId, UserId},
+        keys::{CourseKey, UsageKey},
+        submission::{Accepted, Facts},
+        course::BlockPlace,
+    },
+    store::{
+        Connection, Db,
+        attempts::{self, NewAttempt},
+        checkpoints::{self, CheckpointStatus, StatusRow},
+        courses, events,
+        events::Note,
+        jobs, users,
+        users::User,
+    },
+};
+
+/// Who submits, and what their token says of them should nobody know them yet.
+#[derive(Clone)]
+pub struct Submitter {
+    /// The learner.
+    pub user: UserId,
+    /// The profile in the token, when it is whole; used to register the learner on first use.
+    pub profile: Option<User>,
+}
+
+/// Loads what the checks of a submission need.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn load_facts(db: &Db, who: &Submitter, now: DateTime<Utc>, days_good_for: u32) -> Result<Facts, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let earliest = now - TimeDelta::days(i64::from(days_good_for));
+    let initial = attempts::find_id_photo_lender(&mut conn, who.user, earliest).await?;
+    let known = users::find(&mut conn, who.user).await?;
+    let profile_name = known.or_else(|| who.profile.clone()).map(|user| user.full_name);
+    Ok(Facts { initial, profile_name })
+}
+
+/// Finds where a checkpoint lies in the courseware, if the platform told.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn find_block(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<Option<BlockPlace>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(courses::find_block(&mut conn, course, usage).await?)
+}
+
+/// What was stored before the submission is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUploads {
+    /// The attempt's public name, under which the uploads lie.
+    pub receipt: ReceiptId,
+    /// The sealed face.
+    pub face: String,
+    /// The sealed ID, when one was sent.
+    pub photo_id: Option<String>,
+}
+
+/// Records a submission whose photos are stored: the attempt and every job that it needs, or nothing.
+///
+/// # Errors
+///
+/// When the database is away or refuses; the uploads are then nobody's and go after a day.
+pub async fn submit(
+    db: &Db,
+    who: &Submitter,
+    accepted: &Accepted,
+    uploads: &StoredUploads,
+    now: DateTime<Utc>,
+) -> Result<AttemptId, OperationError> {
+    let mut tx = db.begin().await?;
+    if let Some(profile) = &who.profile {
+        users::ensure(&mut tx, profile, now).await?;
+    }
+    if let Some(former) = &accepted.former_name {
+        users::change_name(&mut tx, who.user, former, &accepted.name, now).await?;
+    }
+    let new = NewAttempt {
+        receipt: uploads.receipt,
+        user: who.user,
+        name: &accepted.name,
+        created_at: now,
+        copy_id_photo_from: accepted.copy_id_photo_from,
+        face_upload: &uploads.face,
+        photo_id_upload: uploads.photo_id.as_deref(),
+    };
+    let attempt = attempts::insert(&mut tx, &new).await?;
+    let note = Note { at: now, actor: "learner", kind: "received", to: Some(Status::Created), detail: "" };
+    events::append(&mut tx, attempt, &note).await?;
+    if let Some((course, usage)) = &accepted.checkpoint {
+        wait_at_checkpoint(&mut tx, (course, usage), StatusRow { user: who.user, attempt, status: CheckpointStatus::Submitted, at: now })
+            .await?;
+    }
+    jobs::insert(&mut tx, &wishes(who.user, uploads.receipt, accepted), Some(uploads.receipt)).await?;
+    tx.commit().await?;
+    Ok(attempt)
+}
+
+async fn wait_at_checkpoint(
+    conn: &mut Connection,
+    (course, usage): (&CourseKey, &UsageKey),
+    row: StatusRow,
+) -> Result<(), OperationError> {
+    let checkpoint = checkpoints::ensure(conn, course, usage, row.at).await?;
+    checkpoints::link(conn, checkpoint, row.attempt).await?;
+    checkpoints::append_to_linked(conn, row).await?;
+    Ok(())
+}
+
+/// What a submission sets going. Source: reference 6.1, steps 11a and 11b.
+fn wishes(user: UserId, receipt: ReceiptId, accepted: &Accepted) -> Vec<Wish> {
+    let prepare = Effect::PreparePhotos { receipt };
+    if accepted.is_reverification() {
+        let event = Effect::TrackEvent { event: AnalyticsEvent::ReverifySubmitted, user, receipt };
+        return [prepare, event].map(Wish::from).to_vec();
+    }
+    let mail = Effect::SendEmail { template: MailTemplate::PhotosReceived, user, receipt: Some(receipt), course: None };
+    let event = Effect::TrackEvent { event: AnalyticsEvent::VerifySubmitted, user, receipt };
+    [prepare, mail, event].map(Wish::from).to_vec()
+}

@@ -1,0 +1,112 @@
+//! What Vouch keeps: SQL, one file a table or aggregate.
+//!
+//! Functions take a connection, so that an operation can do several in one transaction. Rows are private
+//! and conversion may fail. Only leases, delays and ticks use the database's clock.
+
+pub mod api_keys;
+pub mod attempts;
+pub mod callbacks;
+pub mod checkpoints;
+pub mod courses;
+pub mod credit;
+pub mod error;
+pub mod events;
+pub mod jobs;
+pub mod queues;
+pub mod schedule;
+pub mod users;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use error::{BadRow, StoreError};
+
+/// The migrations that this release needs.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// A connection inside a transaction; operations hand it to the functions here.
+pub type Connection = PgConnection;
+
+/// How long a caller waits for a free connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Db(PgPool);
+
+impl Db {
+    /// Prepares a pool of at most `connections_max`; it connects when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// When the address can't be read; mend the setting.
+    pub fn new(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("vouch")
+            // A statement that hangs must not hold a lease for ever.
+            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(true)
+            .connect_lazy_with(options);
+        Ok(Self(pool))
+    }
+
+    /// Starts a transaction; dropped without a commit, it is undone.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        Ok(self.0.begin().await?)
+    }
+
+    /// The pool, for single statements.
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.0
+    }
+
+    /// Whether the database answers and has this release's tables.
+    ///
+    /// # Errors
+    ///
+    /// When it is away, or when `vouch migrate` has not been run.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
+        let applied = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success) AS "applied!""#,
+            newest
+        )
+        .fetch_one(&self.0)
+        .await;
+        match applied {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::NotMigrated),
+            Err(error) if error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("42P01") => {
+                Err(StoreError::NotMigrated)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Brings the tables to this release; safe to run twice at once.
+    ///
+    /// # Errors
+    ///
+    /// When a migration fails or the database is away; nothing of a failed one remains.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        MIGRATOR.run(&self.0).await.map_err(StoreError::Migration)
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.0.close().await;
+    }
+}
