@@ -1,1 +1,10 @@
+//! HTTP in, and nothing out except through operations: checks, writes, answers.
+//!
+//! On the request path it never talks to the queue, the vendor or the mail server; it can't even see them.
 
+pub mod error;
+pub mod extract;
+pub mod routes;
+pub mod state;
+
+pub use routes::app;

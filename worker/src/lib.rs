@@ -1,1 +1,14 @@
+//! Everything that leaves the building: the relay, the jobs, and the far sides that they speak to.
 
+pub mod adapters;
+pub mod jobs;
+pub mod options;
+pub mod relay;
+pub mod runtime;
+pub mod schedule;
+pub mod services;
+pub mod status;
+pub mod sweep;
+pub mod worker;
+
+pub use worker::run;

@@ -15,11 +15,13 @@ use object_store::{
 };
 use url::Url;
 
-use super::super::secret::Secret;
-use crate::photos::names;
+use crate::secret::Secret;
+use crate::photos::{keys::MasterKeys, names};
 
 /// How long a signed URL holds. Source: reference 1.1 (432,000 s).
 pub const LINK_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
+/// The purpose under which the keys of links are derived from the master keys.
+const LINK_KEYS: &str = "vouch/photo-links/1";
 /// How long one call to the store may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,12 +73,13 @@ pub struct Listed {
 impl Objects {
     /// Opens the store at `file:///folder` or `s3://bucket/prefix` (with the usual `AWS_*` variables).
     ///
-    /// `public_url` and `keys` sign the URLs of a folder's objects; the first key signs, all verify.
+    /// The URLs of a folder's objects start with `public_url` and are signed with keys derived from the
+    /// master keys: the current one signs, all verify.
     ///
     /// # Errors
     ///
     /// When the address can't be used.
-    pub fn open(address: &Url, public_url: &Url, keys: Vec<Secret>) -> Result<Self, ObjectsError> {
+    pub fn open(address: &Url, public_url: &Url, master_keys: &MasterKeys) -> Result<Self, ObjectsError> {
         match address.scheme() {
             "file" => {
                 let folder = address.to_file_path().map_err(|()| ObjectsError::Address("it is no local folder"))?;
@@ -84,7 +87,8 @@ impl Objects {
                     ObjectsError::SetUp(object_store::Error::Generic { store: "folder", source: Box::new(cause) })
                 })?;
                 let store = LocalFileSystem::new_with_prefix(folder).map_err(ObjectsError::SetUp)?.with_fsync(true);
-                let links = Links::Served { public_url: public_url.clone(), keys: Arc::new(keys) };
+                let keys = Arc::new(master_keys.derive(LINK_KEYS));
+                let links = Links::Served { public_url: public_url.clone(), keys };
                 Ok(Self { store: Arc::new(store), links })
             }
             "s3" => {

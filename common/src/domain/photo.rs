@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn every_fault_has_a_reason_of_its_own_and_a_sentence_for_each_kind() {
         for (index, fault) in PhotoFault::ALL.iter().enumerate() {
-            for other in &PhotoFault::ALL[index + 1..] {
+            for other in PhotoFault::ALL.iter().skip(index + 1) {
                 assert_ne!(fault.reason(), other.reason());
             }
             for kind in PhotoKind::ALL {

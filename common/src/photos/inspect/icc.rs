@@ -117,7 +117,7 @@ fn parametric_at_half(tag: &[u8]) -> Option<f64> {
     Some(base.max(0.0).powf(gamma) + offset)
 }
 
-fn find_tag<'a>(profile: &'a [u8], name: [u8; 4]) -> Option<&'a [u8]> {
+fn find_tag(profile: &[u8], name: [u8; 4]) -> Option<&[u8]> {
     let count = usize::try_from(u32_at(profile, HEADER_BYTES)?).ok()?;
     let entry = profile
         .get(HEADER_BYTES + 4..)?

@@ -143,14 +143,15 @@ pub fn read_callback(
     }
 }
 
-fn find_secret(
-    members: &Members,
-    headers: &CallbackHeaders<'_>,
-    signature: &str,
-    secrets: &[Secret],
-) -> Option<usize> {
-    let dated =
-        Message { method: "POST", content_type: None, date: headers.date, content_md5: None, body: members };
+/// Reads a callback again that was checked when it came and kept since; `None` when it is none.
+#[must_use]
+pub fn read_kept(raw_body: &[u8]) -> Option<Callback> {
+    let body = parse(raw_body).ok().filter(|body| matches!(body, Json::Object(_)))?;
+    Some(read_verdict(&body, event_key(None, raw_body)))
+}
+
+fn find_secret(members: &Members, headers: &CallbackHeaders<'_>, signature: &str, secrets: &[Secret]) -> Option<usize> {
+    let dated = Message { method: "POST", content_type: None, date: headers.date, content_md5: None, body: members };
     let typed = Message { content_type: headers.content_type, ..dated };
     find_matching_secret(&[dated, typed], signature, secrets)
 }
@@ -185,9 +186,9 @@ fn find_odd_text(value: &Json) -> Option<Doubt> {
 fn find_odd_reason(value: &Json) -> Option<Doubt> {
     match value {
         Json::List(items) => items.iter().find_map(find_odd_reason),
-        Json::Object(members) => members
-            .iter()
-            .find_map(|(key, inner)| has_line_break(key).then_some(Doubt::LineBreak).or_else(|| find_odd_reason(inner))),
+        Json::Object(members) => members.iter().find_map(|(key, inner)| {
+            has_line_break(key).then_some(Doubt::LineBreak).or_else(|| find_odd_reason(inner))
+        }),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => find_odd_text(value),
     }
 }
@@ -212,12 +213,7 @@ fn read_verdict(body: &Json, event_key: [u8; 32]) -> Callback {
 }
 
 fn event_key(date: Option<&str>, raw_body: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(VENDOR)
-        .chain_update(date.unwrap_or_default())
-        .chain_update(raw_body)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(VENDOR).chain_update(date.unwrap_or_default()).chain_update(raw_body).finalize().into()
 }
 
 #[cfg(test)]

@@ -73,16 +73,8 @@ fn push_line(out: &mut String, prefix: &str, key: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{DATE, RECEIPT};
+    use super::super::fixtures::{DATE, RECEIPT, members};
     use super::{Message, has_line_break, string_to_sign};
-    use crate::vendor::strict_json::{Json, Members, parse};
-
-    fn members(text: &str) -> Members {
-        match parse(text.as_bytes()).unwrap() {
-            Json::Object(members) => members,
-            _ => panic!("the body is an object"),
-        }
-    }
 
     fn signed(content_type: Option<&str>, content_md5: Option<&str>, body: &str) -> String {
         let body = members(body);
@@ -108,9 +100,8 @@ mod tests {
 
     #[test]
     fn verdicts_are_written_as_in_vectors_2_and_3() {
-        let pass = format!(
-            r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#
-        );
+        let pass =
+            format!(r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#);
         let fail = format!(
             r#"{{"EdX-ID":"{RECEIPT}","Result":"FAIL","Reason":[{{"photoIdReasons":["Not provided"]}}],
                 "MessageType":"Photo reasons"}}"#

@@ -97,15 +97,9 @@ impl fmt::Debug for PhotoKey {
 pub fn encrypt_photo(plain: &[u8], key: &PhotoKey) -> String {
     let iv = key.iv().into();
     let sealed = match &key.0 {
-        KeyBytes::Aes128(key) => {
-            cbc::Encryptor::<Aes128>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain)
-        }
-        KeyBytes::Aes192(key) => {
-            cbc::Encryptor::<Aes192>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain)
-        }
-        KeyBytes::Aes256(key) => {
-            cbc::Encryptor::<Aes256>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain)
-        }
+        KeyBytes::Aes128(key) => cbc::Encryptor::<Aes128>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain),
+        KeyBytes::Aes192(key) => cbc::Encryptor::<Aes192>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain),
+        KeyBytes::Aes256(key) => cbc::Encryptor::<Aes256>::new(&(**key).into(), &iv).encrypt_padded_vec::<Pkcs7>(plain),
     };
     URL_SAFE.encode(sealed)
 }

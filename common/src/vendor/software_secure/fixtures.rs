@@ -3,6 +3,7 @@
 use super::cipher::PhotoKey;
 use super::rsa_keys::{VendorPrivateKey, VendorPublicKey};
 use crate::secret::Secret;
+use crate::vendor::strict_json::{Json, Members, parse};
 
 pub(crate) const PRIVATE_PEM: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-private.pem"));
@@ -32,4 +33,9 @@ pub(crate) fn private_key() -> VendorPrivateKey {
 
 pub(crate) fn public_key() -> VendorPublicKey {
     VendorPublicKey::parse(PUBLIC_PEM.as_bytes()).unwrap()
+}
+
+pub(crate) fn members(text: &str) -> Members {
+    let Json::Object(members) = parse(text.as_bytes()).unwrap() else { panic!("the body is an object") };
+    members
 }

@@ -92,8 +92,7 @@ fn push_json_string(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            ' '..='\u{7e}' => out.push(character),
-            '\u{7f}' => out.push(character),
+            ' '..='\u{7f}' => out.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     push_hex(out, "\\u", 4, u32::from(*unit));
@@ -206,7 +205,10 @@ mod tests {
 
     #[test]
     fn a_nested_list_is_written_in_pythons_notation() {
-        let value = parse(r#"[1, null, true, false, 2.0, 9223372036854775808, ["x", "it's", "\"'", "é\n\\ƴ😀"], {"k": "v"}]"#.as_bytes());
+        let value = parse(
+            r#"[1, null, true, false, 2.0, 9223372036854775808, ["x", "it's", "\"'", "é\n\\ƴ😀"], {"k": "v"}]"#
+                .as_bytes(),
+        );
 
         assert_eq!(
             to_text(&value.unwrap()),
@@ -216,7 +218,8 @@ mod tests {
 
     #[test]
     fn json_is_written_with_blanks_and_in_ascii() {
-        let value = parse(r#"{"b":["é😀\"\\\n\r\t\b\f\u0001\u007f",{}],"a":[null,true,false,1e3,1e999,[]]}"#.as_bytes());
+        let value =
+            parse(r#"{"b":["é😀\"\\\n\r\t\b\f\u0001\u007f",{}],"a":[null,true,false,1e3,1e999,[]]}"#.as_bytes());
 
         assert_eq!(
             to_json_text(&value.unwrap()),

@@ -100,9 +100,8 @@ impl VendorPrivateKey {
     /// # Errors
     /// [`UnwrapKeyError`] if the text is no base64, was wrapped for another key, or holds no AES key.
     pub fn unwrap(&self, wrapped: &str) -> Result<PhotoKey, UnwrapKeyError> {
-        let wrapped = STANDARD
-            .decode(without_white_space(wrapped))
-            .map_err(|cause| UnwrapKeyError::NotBase64 { cause })?;
+        let wrapped =
+            STANDARD.decode(without_white_space(wrapped)).map_err(|cause| UnwrapKeyError::NotBase64 { cause })?;
         let key = self.0.oaep_decrypt::<Sha1>(&wrapped).map_err(|cause| UnwrapKeyError::NotOurs { cause })?;
         PhotoKey::parse_bytes(&Zeroizing::new(key)).map_err(|cause| UnwrapKeyError::NotAKey { cause })
     }
@@ -315,7 +314,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused_without_printing_it() {
-        for text in ["", "hello", "ssh-rsa", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", PRIVATE_PEM] {
+        for text in ["", "hello", "ssh-rsa", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", PRIVATE_PEM]
+        {
             assert!(VendorPublicKey::parse(text.as_bytes()).is_err());
         }
         for text in ["ssh-rsa ", "ssh-rsa AAAA", "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB", "ssh-rsa AAAAB3NzaC1yc2H/////"] {

@@ -44,10 +44,7 @@ pub fn split_authorization(value: &str) -> Option<Credentials<'_>> {
     let (scheme, rest) = value.split_once(' ')?;
     let (access_key, signature) = rest.split_once(':')?;
     let is_clean = |part: &str| !part.is_empty() && !part.contains([':', ' ', '\t', '\r', '\n']);
-    [scheme, access_key, signature]
-        .into_iter()
-        .all(is_clean)
-        .then_some(Credentials { access_key, signature })
+    [scheme, access_key, signature].into_iter().all(is_clean).then_some(Credentials { access_key, signature })
 }
 
 /// Tells in constant time whether two access keys are the same; their lengths do not show either.
@@ -119,20 +116,13 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::super::canonical::Message;
-    use super::super::fixtures::{ACCESS_KEY, DATE, RECEIPT, secret};
+    use super::super::fixtures::{ACCESS_KEY, DATE, RECEIPT, members, secret};
     use super::{
         Credentials, VECTOR_4_BODY, find_matching_secret, format_date, hmac_sha256, is_fresh, is_same_access_key,
         parse_date, sign, split_authorization,
     };
     use crate::secret::Secret;
-    use crate::vendor::strict_json::{Json, Members, parse};
-
-    fn members(text: &str) -> Members {
-        match parse(text.as_bytes()).unwrap() {
-            Json::Object(members) => members,
-            _ => panic!("the body is an object"),
-        }
-    }
+    use crate::vendor::strict_json::Members;
 
     fn message(body: &Members) -> Message<'_> {
         Message { method: "POST", content_type: None, date: Some(DATE), content_md5: None, body }
@@ -185,10 +175,8 @@ mod tests {
     #[test]
     fn the_hmac_meets_rfc_4231_for_short_and_long_keys() {
         let short = hmac_sha256(&Secret::new("Jefe"), b"what do ya want for nothing?");
-        let long = hmac_sha256(
-            &Secret::new(vec![0xaa; 131]),
-            b"Test Using Larger Than Block-Size Key - Hash Key First",
-        );
+        let long =
+            hmac_sha256(&Secret::new(vec![0xaa; 131]), b"Test Using Larger Than Block-Size Key - Hash Key First");
 
         assert_eq!(hex::encode(short), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         assert_eq!(hex::encode(long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
@@ -235,8 +223,19 @@ mod tests {
             assert_eq!(split_authorization(value), Some(credentials), "{value}");
         }
         for value in [
-            "", "SSI", "SSI key", "key:sig", "SSI: key:sig", "SSI  key:sig", "SSI key:a:b", "test key: sig", "SSI key:",
-            "SSI :sig", " key:sig", "SSI key:sig ", "SSI\tkey:sig",
+            "",
+            "SSI",
+            "SSI key",
+            "key:sig",
+            "SSI: key:sig",
+            "SSI  key:sig",
+            "SSI key:a:b",
+            "test key: sig",
+            "SSI key:",
+            "SSI :sig",
+            " key:sig",
+            "SSI key:sig ",
+            "SSI\tkey:sig",
         ] {
             assert_eq!(split_authorization(value), None, "{value:?}");
         }
@@ -257,8 +256,14 @@ mod tests {
         assert_eq!(parse_date(DATE), Some(noon));
         assert_eq!(format_date(noon + TimeDelta::milliseconds(999)), DATE);
         for other in [
-            "Wednesday, 01-Jun-16 12:00:00 GMT", "Wed Jun  1 12:00:00 2016", "Thu, 01 Jun 2016 12:00:00 GMT",
-            "Wed, 1 Jun 2016 12:00:00 GMT", "Wed, 01 Jun 2016 12:00:00 +0000", "2016-06-01T12:00:00Z", "", "D",
+            "Wednesday, 01-Jun-16 12:00:00 GMT",
+            "Wed Jun  1 12:00:00 2016",
+            "Thu, 01 Jun 2016 12:00:00 GMT",
+            "Wed, 1 Jun 2016 12:00:00 GMT",
+            "Wed, 01 Jun 2016 12:00:00 +0000",
+            "2016-06-01T12:00:00Z",
+            "",
+            "D",
         ] {
             assert_eq!(parse_date(other), None, "{other}");
         }

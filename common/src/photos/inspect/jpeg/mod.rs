@@ -24,8 +24,8 @@ const SCANS_MAX: u32 = 64;
 
 const SOI: [u8; 2] = [0xFF, 0xD8];
 const EOI: [u8; 2] = [0xFF, 0xD9];
-/// JFIF 1.01, square pixels, no thumbnail.
-const JFIF_SEGMENT: [u8; 18] = *b"\xFF\xE0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+/// JFIF 1.02, square pixels, no thumbnail.
+const JFIF_SEGMENT: [u8; 18] = *b"\xFF\xE0\0\x10JFIF\0\x01\x02\0\0\x01\0\x01\0\0";
 /// An Adobe segment up to its last byte, which says how colours are transformed.
 const ADOBE_SEGMENT: [u8; 15] = *b"\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0";
 

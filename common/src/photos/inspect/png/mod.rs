@@ -3,33 +3,25 @@
 //! Kept: header, palette, transparency, colour space, pixels, end. Text, EXIF, time and chunks
 //! that we do not know go, and compressed text is never even opened. Pixels are not made here.
 
+mod header;
+mod stream;
+
 use std::io::{Read, Write};
 
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc, Decompress, FlushDecompress, Status};
+use flate2::{Compression, Crc};
 use image::metadata::Orientation;
 
 use super::gate::Gate;
-use super::icc::{self, ColourModel};
+use super::icc;
 use super::{PhotoFault, Stripped, exif};
+use header::Header;
+use stream::PixelStream;
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 /// Signature and header chunk; colour chunks go right after.
 const HEAD_BYTES: usize = 8 + 12 + 13;
-const PIECE_BYTES: usize = 64 * 1024;
-/// Bounds every side, so that sums of sizes cannot overflow. The gate's own bound is tighter.
-const SIDE_MAX: u32 = 1 << 24;
-/// Start and step, across and down, of the seven passes of an interlaced picture.
-const PASSES: [(u32, u32, u32, u32); 7] = [
-    (0, 8, 0, 8),
-    (4, 8, 0, 8),
-    (0, 4, 4, 8),
-    (2, 4, 0, 4),
-    (0, 2, 2, 4),
-    (1, 2, 0, 2),
-    (0, 1, 1, 2),
-];
 
 /// Checks the PNG and returns it without its metadata.
 pub(super) fn strip(bytes: &[u8], gate: &Gate) -> Result<Stripped, PhotoFault> {
@@ -100,103 +92,6 @@ fn checksum(pieces: &[&[u8]]) -> u32 {
         sum.update(piece);
     }
     sum.sum()
-}
-
-#[derive(Clone, Copy)]
-struct Header {
-    width: u32,
-    height: u32,
-    depth: u8,
-    colour: u8,
-    is_interlaced: bool,
-}
-
-impl Header {
-    fn parse(content: &[u8]) -> Result<Self, PhotoFault> {
-        let (width, rest) = content.split_first_chunk().ok_or(PhotoFault::Damaged)?;
-        let (height, rest) = rest.split_first_chunk().ok_or(PhotoFault::Damaged)?;
-        let [depth, colour, 0, 0, interlace @ 0..=1] = rest else {
-            return Err(PhotoFault::Damaged);
-        };
-        let is_known = match colour {
-            0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
-            3 => matches!(depth, 1 | 2 | 4 | 8),
-            2 | 4 | 6 => matches!(depth, 8 | 16),
-            _ => false,
-        };
-        let header = Self {
-            width: u32::from_be_bytes(*width),
-            height: u32::from_be_bytes(*height),
-            depth: *depth,
-            colour: *colour,
-            is_interlaced: *interlace == 1,
-        };
-        if !is_known {
-            return Err(PhotoFault::Damaged);
-        }
-        if header.width > SIDE_MAX || header.height > SIDE_MAX {
-            return Err(PhotoFault::TooLarge);
-        }
-        Ok(header)
-    }
-
-    fn model(self) -> ColourModel {
-        match self.colour {
-            0 | 4 => ColourModel::Gray,
-            _ => ColourModel::Rgb,
-        }
-    }
-
-    /// Bytes of the decoded pixels, palette and transparency spread out.
-    fn pixel_bytes(self, has_transparency: bool) -> u64 {
-        let channels = match self.colour {
-            0 => 1,
-            4 => 2,
-            6 => 4,
-            _ => 3,
-        } + u64::from(has_transparency);
-        let sample_bytes = u64::from(self.depth.div_ceil(8));
-        u64::from(self.width) * u64::from(self.height) * channels * sample_bytes
-    }
-
-    /// Bytes that the pixel stream must inflate to: filtered rows of every pass.
-    fn stream_bytes(self) -> u64 {
-        if !self.is_interlaced {
-            return self.pass_bytes(self.width, self.height);
-        }
-        PASSES
-            .iter()
-            .map(|(left, across, top, down)| {
-                let width = self.width.saturating_sub(*left).div_ceil(*across);
-                let height = self.height.saturating_sub(*top).div_ceil(*down);
-                self.pass_bytes(width, height)
-            })
-            .sum()
-    }
-
-    fn pass_bytes(self, width: u32, height: u32) -> u64 {
-        let samples = match self.colour {
-            2 => 3,
-            4 => 2,
-            6 => 4,
-            _ => 1,
-        };
-        let bits = u64::from(width) * samples * u64::from(self.depth);
-        if width == 0 {
-            0
-        } else {
-            (bits.div_ceil(8) + 1) * u64::from(height)
-        }
-    }
-
-    fn is_transparency_sound(self, content: &[u8], palette_count: usize) -> bool {
-        match self.colour {
-            0 => content.len() == 2,
-            2 => content.len() == 6,
-            3 => (1..=palette_count).contains(&content.len()),
-            _ => false,
-        }
-    }
 }
 
 /// What has been read of the file so far.
@@ -353,56 +248,4 @@ fn deflate_profile(profile: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = ZlibEncoder::new(b"ICC\0\0".to_vec(), Compression::default());
     encoder.write_all(profile).ok()?;
     encoder.finish().ok()
-}
-
-/// Inflates the pixels only to count them: all must be there, and nothing behind them.
-struct PixelStream {
-    inflater: Decompress,
-    wanted: u64,
-    is_whole: bool,
-    piece: Vec<u8>,
-}
-
-impl PixelStream {
-    fn new(wanted: u64) -> Self {
-        Self {
-            inflater: Decompress::new(true),
-            wanted,
-            is_whole: false,
-            piece: vec![0; PIECE_BYTES],
-        }
-    }
-
-    fn feed(&mut self, mut input: &[u8], gate: &Gate) -> Result<(), PhotoFault> {
-        loop {
-            gate.check_time()?;
-            if self.is_whole {
-                // Whatever follows the stream's end is no part of the picture.
-                return if input.is_empty() {
-                    Ok(())
-                } else {
-                    Err(PhotoFault::Damaged)
-                };
-            }
-            let (in_before, out_before) = (self.inflater.total_in(), self.inflater.total_out());
-            let status = self
-                .inflater
-                .decompress(input, &mut self.piece, FlushDecompress::None)
-                .map_err(|_| PhotoFault::Damaged)?;
-            let used = usize::try_from(self.inflater.total_in() - in_before).unwrap_or(usize::MAX);
-            input = input.get(used..).ok_or(PhotoFault::Damaged)?;
-            let total = self.inflater.total_out();
-            let is_ended = status == Status::StreamEnd;
-            if total > self.wanted || (is_ended && total < self.wanted) {
-                return Err(PhotoFault::Damaged);
-            }
-            self.is_whole = is_ended;
-            let is_idle = used == 0 && total == out_before;
-            match (is_ended, is_idle, input.is_empty()) {
-                (false, true, true) => return Ok(()),
-                (false, true, false) => return Err(PhotoFault::Damaged),
-                _ => {}
-            }
-        }
-    }
 }

@@ -1,0 +1,152 @@
+//! The one map from what went wrong to what the caller is told.
+//!
+//! A caller gets a clear text; the cause goes to the log, once, here.
+
+use poem::{IntoResponse, Response, http::StatusCode};
+use serde_json::json;
+use vouch_common::{
+    adapters::objects::ObjectsError,
+    operations::{OperationError, push_from_lms::PushRefused},
+    telemetry::chain,
+};
+
+/// After how many seconds a caller may try again when a server of ours is away.
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Why a request is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The request itself is at fault; the text says how.
+    #[error("{1}")]
+    Refused(StatusCode, String),
+    /// A server of ours is away; the same request may succeed later.
+    #[error("The service is busy or restarting. Please try again in a few seconds.")]
+    Unavailable,
+    /// A fault of ours; it is in the log.
+    #[error("Something went wrong on our side. Nothing was changed.")]
+    Internal,
+}
+
+impl Fault {
+    /// 400 with a text.
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::BAD_REQUEST, text.into())
+    }
+
+    /// 403 with a text.
+    pub fn forbidden(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::FORBIDDEN, text.into())
+    }
+
+    /// 404 with a text.
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::NOT_FOUND, text.into())
+    }
+
+    /// 413 with a text.
+    pub fn too_large(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::PAYLOAD_TOO_LARGE, text.into())
+    }
+
+    /// The answer's status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(status, _) => *status,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The answer as plain text, for the paths that Open edX's clients know.
+    #[must_use]
+    pub fn plain(&self) -> Response {
+        let response = Response::builder().status(self.status()).content_type("text/plain; charset=utf-8").body(self.to_string());
+        self.with_retry_after(response)
+    }
+
+    /// The answer as `application/problem+json` (RFC 9457), for the api.
+    #[must_use]
+    pub fn problem(&self) -> Response {
+        self.with_retry_after(problem(self.status(), &self.to_string()))
+    }
+
+    fn with_retry_after(&self, mut response: Response) -> Response {
+        if matches!(self, Self::Unavailable) {
+            response.headers_mut().insert("retry-after", RETRY_AFTER_SECONDS.into());
+        }
+        response
+    }
+}
+
+/// A problem document.
+#[must_use]
+pub fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    Response::builder().status(status).content_type("application/problem+json").body(body.to_string())
+}
+
+/// Turns any error of the framework under `/api` into a problem document.
+pub async fn problem_of(error: poem::Error) -> Response {
+    let fault = error.downcast_ref::<Fault>().map(Fault::problem);
+    if let Some(response) = fault {
+        return response;
+    }
+    let status = error.status();
+    let headers = error.into_response().headers().clone();
+    let mut response = problem(status, &detail_of(status));
+    if let Some(challenge) = headers.get("www-authenticate").or_else(|| headers.get("allow")) {
+        response.headers_mut().insert("www-authenticate", challenge.clone());
+    }
+    response
+}
+
+fn detail_of(status: StatusCode) -> String {
+    match status {
+        StatusCode::UNAUTHORIZED => "An api key is missing or not valid. Send it as `Authorization: Bearer vk_…`.".to_owned(),
+        other => other.canonical_reason().unwrap_or("Error").to_owned(),
+    }
+}
+
+impl poem::error::ResponseError for Fault {
+    fn status(&self) -> StatusCode {
+        Self::status(self)
+    }
+
+    fn as_response(&self) -> Response {
+        self.plain()
+    }
+}
+
+impl From<OperationError> for Fault {
+    fn from(error: OperationError) -> Self {
+        match &error {
+            OperationError::Store(store) if store.is_transient() => {
+                tracing::warn!(error = %chain(&error), "the database is away");
+                Self::Unavailable
+            }
+            _ => {
+                tracing::error!(error = %chain(&error), "an operation failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<ObjectsError> for Fault {
+    fn from(error: ObjectsError) -> Self {
+        tracing::warn!(error = %chain(&error), "the object store failed");
+        Self::Unavailable
+    }
+}
+
+impl From<PushRefused> for Fault {
+    fn from(error: PushRefused) -> Self {
+        match error {
+            PushRefused::Operation(cause) => cause.into(),
+            PushRefused::UnknownCourse | PushRefused::UnknownUser => Self::not_found(error.to_string()),
+            PushRefused::Course(fault) => Self::bad_request(fault.to_string()),
+        }
+    }
+}

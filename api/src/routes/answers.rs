@@ -1,0 +1,94 @@
+//! Answers that several routes of the api give.
+
+use poem_openapi::{ApiResponse, Object, Tags as OpenApiTags, payload::Json};
+
+use crate::error::Fault;
+
+/// The groups of the documentation.
+#[derive(OpenApiTags)]
+pub enum Tags {
+    /// What the learning platform pushes; telling twice changes nothing.
+    #[oai(rename = "LMS pushes")]
+    Pushes,
+    /// What others may read.
+    Reads,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Object)]
+pub struct Problem {
+    /// `about:blank`.
+    #[oai(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong, and what to do about it.
+    detail: String,
+}
+
+macro_rules! problems {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $status:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(ApiResponse)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[oai(status = $status, content_type = "application/problem+json")] $variant(Json<Problem>),)*
+            /// A server of ours is away; try again later.
+            #[oai(status = 503, content_type = "application/problem+json")]
+            Unavailable(Json<Problem>, #[oai(header = "Retry-After")] u64),
+            /// A fault of ours; nothing was changed.
+            #[oai(status = 500, content_type = "application/problem+json")]
+            Internal(Json<Problem>),
+        }
+
+        impl From<Fault> for $name {
+            fn from(fault: Fault) -> Self {
+                let status = fault.status();
+                let body = Json(Problem {
+                    kind: "about:blank".to_owned(),
+                    title: status.canonical_reason().unwrap_or("Error").to_owned(),
+                    status: status.as_u16(),
+                    detail: fault.to_string(),
+                });
+                match status.as_u16() {
+                    $($status => Self::$variant(body),)*
+                    503 => Self::Unavailable(body, crate::error::RETRY_AFTER_SECONDS),
+                    _ => Self::Internal(body),
+                }
+            }
+        }
+    };
+}
+
+problems! {
+    /// Problems of a read.
+    ReadProblem {
+        /// The request makes no sense.
+        BadRequest = 400,
+        /// An api key is missing or not valid.
+        Unauthorized = 401,
+        /// The key's scope is too small.
+        Forbidden = 403,
+        /// There is no such thing.
+        NotFound = 404,
+    }
+}
+
+problems! {
+    /// Problems of a push.
+    PushProblem {
+        /// The document makes no sense.
+        BadRequest = 400,
+        /// An api key is missing or not valid.
+        Unauthorized = 401,
+        /// The key's scope is too small.
+        Forbidden = 403,
+        /// It speaks of something that is not known.
+        NotFound = 404,
+        /// It is too large.
+        TooLarge = 413,
+        /// It is no JSON.
+        UnsupportedMedia = 415,
+    }
+}

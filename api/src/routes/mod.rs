@@ -1,0 +1,51 @@
+//! The routes, on one screen.
+
+pub mod answers;
+pub mod attempts;
+pub mod health;
+pub mod lms;
+pub mod photo_download;
+pub mod results_callback;
+pub mod submit_photos;
+pub mod users;
+
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Route, get, post};
+use poem_openapi::OpenApiService;
+
+use crate::{error, state::AppState};
+
+/// The version of the HTTP interface.
+const INTERFACE_VERSION: &str = "1.0";
+
+/// Everything that is served.
+#[must_use]
+pub fn app(state: AppState) -> impl Endpoint {
+    let api = service(&state.settings().public_url.to_string());
+    Route::new()
+        .at("/verify_student/submit-photos/", post(submit_photos::submit))
+        .at("/verify_student/results_callback", post(results_callback::receive))
+        .at("/photos/*name", get(photo_download::download))
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/metrics", get(health::numbers))
+        .at("/openapi.json", api.spec_endpoint())
+        .nest("/docs", api.redoc())
+        .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
+        .with(poem::middleware::CatchPanic::new())
+        .around(health::told)
+        .data(state)
+}
+
+/// The documented part, under `/api/v1`.
+fn service(public_url: &str) -> OpenApiService<(lms::Lms, users::Users, attempts::Attempts), ()> {
+    let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
+    OpenApiService::new((lms::Lms, users::Users, attempts::Attempts), "Vouch", INTERFACE_VERSION)
+        .description("Photo identity verification: what learning platforms push, and what they may read.")
+        .server(server)
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi() -> String {
+    service("http://127.0.0.1:8080").spec()
+}

@@ -1,0 +1,111 @@
+//! `POST /verify_student/results_callback`: the vendor's verdict, in the format `software-secure`.
+//!
+//! Checked over the raw bytes, kept with its job in one transaction, answered. A worker applies it.
+//! Bodies are never echoed and never logged.
+
+use poem::{Body, Request, Response, handler, web::Data};
+use vouch_common::{
+    domain::callback::VerdictKind,
+    operations::record_callback::{self, Recorded, SignedCallback},
+    photos::seal::{SealContext, seal},
+    vendor::software_secure::{
+        VENDOR,
+        callback::{Callback, CallbackHeaders, CallbackKeys, read_callback},
+    },
+};
+
+use crate::{error::Fault, extract::body, state::AppState};
+
+/// Largest callback.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Takes a verdict.
+#[handler]
+pub async fn receive(request: &Request, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
+    let result = take(request, body, state.0).await;
+    let outcome = match &result {
+        Ok(Recorded::Kept) => "kept",
+        Ok(Recorded::Duplicate) => "duplicate",
+        Ok(Recorded::Orphan) => "orphan",
+        Ok(Recorded::UnknownResult) => "unknown_result",
+        Err(Fault::Refused(..)) => "refused",
+        Err(Fault::Unavailable | Fault::Internal) => "failed",
+    };
+    metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
+    match result {
+        Ok(Recorded::Kept | Recorded::Duplicate) => {
+            Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!"))
+        }
+        // `take` answers these two itself.
+        Ok(Recorded::Orphan | Recorded::UnknownResult) => Err(Fault::Internal),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorded, Fault> {
+    let bytes = body::read(request, body, BODY_BYTES_MAX).await?;
+    let vendor = &state.settings().vendor;
+    let headers = CallbackHeaders {
+        authorization: single(request, "authorization"),
+        date: single(request, "date"),
+        content_type: single(request, "content-type"),
+    };
+    let keys = CallbackKeys { access_key: &vendor.access_key, secrets: &vendor.secrets };
+    let callback = read_callback(&bytes, &headers, state.now(), &keys, vendor.signature_mode).map_err(|refusal| {
+        metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(&refusal)).increment(1);
+        tracing::warn!(reason = refusal_name(&refusal), "a callback was refused");
+        Fault::bad_request(refusal.to_string())
+    })?;
+    if let Some(doubt) = callback.doubt {
+        tracing::warn!(doubt = ?doubt, "a callback with a doubtful signature was accepted: CALLBACK_SIGNATURE is audit");
+    }
+    keep(state, &callback, &bytes).await
+}
+
+async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Recorded, Fault> {
+    let receipt = callback.receipt.as_deref();
+    let context = SealContext { receipt: receipt.unwrap_or_default(), kind: "callback" };
+    let body_sealed = seal(&state.settings().master_keys, context, bytes).map_err(|_| Fault::Internal)?;
+    let signed = SignedCallback {
+        vendor: VENDOR,
+        event_key: callback.event_key,
+        receipt,
+        result: &callback.result,
+        signed_at: callback.signed_at,
+        is_signature_valid: callback.signature_valid(),
+        body_sealed: &body_sealed,
+    };
+    let recorded = record_callback::record(state.db(), &signed, state.now()).await?;
+    match recorded {
+        Recorded::Kept => state.wake(),
+        Recorded::Duplicate => {}
+        Recorded::Orphan => {
+            tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan");
+            return Err(Fault::bad_request(format!("edX ID {} not found", receipt.unwrap_or("None"))));
+        }
+        Recorded::UnknownResult => {
+            let known = VerdictKind::ALL.map(VerdictKind::as_str).join(", ");
+            return Err(Fault::bad_request(format!("Result {} not understood. Known results: {known}", callback.result)));
+        }
+    }
+    tracing::info!(attempt.receipt = receipt, duplicate = recorded == Recorded::Duplicate, "callback kept");
+    Ok(recorded)
+}
+
+/// A header that came exactly once and is text.
+fn single<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+fn refusal_name(refusal: &vouch_common::vendor::software_secure::callback::Refusal) -> &'static str {
+    use vouch_common::vendor::software_secure::callback::Refusal::{AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid};
+    match refusal {
+        InvalidJson => "invalid_json",
+        NotAnObject => "not_an_object",
+        AccessKeyInvalid => "access_key",
+        SignatureInvalid(_) => "signature",
+    }
+}
+

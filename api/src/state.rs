@@ -1,0 +1,136 @@
+//! What every handler may use.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use metrics_exporter_prometheus::PrometheusHandle;
+use vouch_common::{
+    adapters::{
+        objects::{Objects, ObjectsError},
+        redis::Redis,
+        wake::Waker,
+    },
+    clock::{SharedClock, SystemClock},
+    config::Settings,
+    store::{Db, StoreError},
+    vendor::software_secure::callback::SignatureMode,
+};
+
+use crate::extract::token::{TokenError, TokenVerifier};
+
+/// The api's parts; a clone is cheap.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+struct Parts {
+    db: Db,
+    objects: Objects,
+    redis: Arc<Redis>,
+    waker: Waker,
+    tokens: TokenVerifier,
+    settings: Settings,
+    clock: SharedClock,
+    numbers: Option<PrometheusHandle>,
+}
+
+/// Why the api can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// The database's address.
+    #[error("DATABASE_URL can't be used")]
+    Database(#[source] StoreError),
+    /// The storage.
+    #[error("VOUCH_STORAGE_URL can't be used")]
+    Objects(#[source] ObjectsError),
+    /// Redis' address.
+    #[error("REDIS_URL can't be used")]
+    Redis(String),
+    /// The tokens' keys.
+    #[error("learners' tokens can't be verified")]
+    Tokens(#[source] TokenError),
+}
+
+impl AppState {
+    /// Puts the parts together on the machine's clock; `/metrics` shows `numbers`. Nothing is connected yet: servers that are away are
+    /// waited for, and until then the api is not ready.
+    ///
+    /// # Errors
+    ///
+    /// When an address can't be used. Call it inside a runtime.
+    pub fn new(settings: Settings, numbers: PrometheusHandle) -> Result<Self, SetUpError> {
+        Self::assemble(settings, Arc::new(SystemClock), Some(numbers))
+    }
+
+    /// As [`AppState::new`], on another clock and without numbers; for tests.
+    ///
+    /// # Errors
+    ///
+    /// When an address can't be used.
+    pub fn with_clock(settings: Settings, clock: SharedClock) -> Result<Self, SetUpError> {
+        Self::assemble(settings, clock, None)
+    }
+
+    fn assemble(settings: Settings, clock: SharedClock, numbers: Option<PrometheusHandle>) -> Result<Self, SetUpError> {
+        let text = |secret: &vouch_common::secret::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
+        let redis = Redis::new(&text(&settings.redis_url)).map_err(|error| SetUpError::Redis(error.to_string()))?;
+        let redis = Arc::new(redis);
+        let objects = Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
+        let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
+        let waker = Waker::start(Arc::clone(&redis));
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, settings, clock, numbers })))
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The object store.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.0.objects
+    }
+
+    /// Redis, to see whether it is there.
+    #[must_use]
+    pub fn redis(&self) -> &Redis {
+        &self.0.redis
+    }
+
+    /// Tells the relays that there is work; call it after a commit.
+    pub fn wake(&self) {
+        self.0.waker.wake();
+    }
+
+    /// Verifies learners' tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenVerifier {
+        &self.0.tokens
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The present moment (UTC).
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
+    }
+
+    /// The numbers of this process, as Prometheus reads them.
+    #[must_use]
+    pub fn numbers(&self) -> String {
+        self.0.numbers.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+    }
+
+    /// Whether callbacks with a bad signature are let in.
+    #[must_use]
+    pub fn accepts_unsigned_callbacks(&self) -> bool {
+        self.0.settings.vendor.signature_mode == SignatureMode::Audit
+    }
+}

@@ -1,0 +1,250 @@
+//! The vendor, as a client: encrypts photos for it, and posts attempts to it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rand::rngs::SysRng;
+use reqwest::{Client, StatusCode, redirect};
+use url::Url;
+use vouch_common::{
+    config::{Settings, Vendor},
+    domain::backoff::clamp_retry_after,
+    vendor::software_secure::{
+        cipher::{PhotoKey, encrypt_photo},
+        request::{BuildRequestError, RequestFacts, RequestKeys, build_request},
+        rsa_keys::{VendorPublicKey, WrapKeyError},
+    },
+};
+
+use super::retry_after;
+use crate::runtime::job::{Classify, Verdict};
+
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// What goes to the vendor about one attempt.
+pub struct VendorRequest<'a> {
+    /// The attempt's public name.
+    pub receipt: String,
+    /// The name that the ID must show.
+    pub name: &'a str,
+    /// Where the vendor downloads the face.
+    pub face_url: Url,
+    /// Where the vendor downloads the ID.
+    pub photo_id_url: Url,
+    /// The ID photo's key, wrapped.
+    pub photo_id_key: &'a str,
+}
+
+/// Speaks with the vendor in the format `software-secure`.
+pub struct VendorClient {
+    http: Client,
+    url: Url,
+    callback_url: String,
+    access_key: String,
+    settings: Vendor,
+    public_key: VendorPublicKey,
+    face_key: PhotoKey,
+}
+
+impl VendorClient {
+    /// Prepares the client: certificates are verified, redirects are not followed.
+    ///
+    /// # Errors
+    ///
+    /// When a setting of the worker is missing.
+    pub fn new(settings: &Settings) -> Result<Self, VendorError> {
+        let vendor = settings.vendor.clone();
+        let http = Client::builder()
+            .timeout(vendor.timeout)
+            .connect_timeout(vendor.timeout)
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("vouch/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(VendorError::SetUp)?;
+        let public_url = settings.public_url.as_str().trim_end_matches('/');
+        Ok(Self {
+            http,
+            url: vendor.url.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_URL"))?,
+            callback_url: format!("{public_url}/verify_student/results_callback"),
+            access_key: vendor.access_key.clone(),
+            public_key: vendor.public_key.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_RSA_PUBLIC_KEY"))?,
+            face_key: vendor.face_key.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_FACE_KEY"))?,
+            settings: vendor,
+        })
+    }
+
+    /// Encrypts a face for the vendor.
+    #[must_use]
+    pub fn encrypt_face(&self, photo: &[u8]) -> String {
+        encrypt_photo(photo, &self.face_key)
+    }
+
+    /// Encrypts an ID photo under a fresh key; returns it with the key, wrapped for the vendor.
+    ///
+    /// # Errors
+    ///
+    /// When no fresh key can be had.
+    pub fn encrypt_photo_id(&self, photo: &[u8]) -> Result<(String, String), VendorError> {
+        let key = PhotoKey::generate(&mut SysRng).map_err(|_| VendorError::NoRandomness)?;
+        let wrapped = self.public_key.wrap(&key, &mut SysRng).map_err(VendorError::Wrap)?;
+        Ok((encrypt_photo(photo, &key), wrapped))
+    }
+
+    /// Posts an attempt; `Ok` when the vendor has it.
+    ///
+    /// # Errors
+    ///
+    /// See [`VendorError`], which knows whether another try can help.
+    pub async fn submit(&self, request: &VendorRequest<'_>, now: DateTime<Utc>) -> Result<(), VendorError> {
+        let facts = RequestFacts {
+            receipt_id: &request.receipt,
+            expected_name: request.name,
+            photo_id_url: request.photo_id_url.as_str(),
+            photo_id_key: request.photo_id_key,
+            send_response_to: &self.callback_url,
+            user_photo_url: request.face_url.as_str(),
+        };
+        let secret = self.settings.secrets.first().ok_or(VendorError::Setting("VOUCH_VENDOR_SECRET_KEYS"))?;
+        let keys =
+            RequestKeys { access_key: &self.access_key, secret, public_key: &self.public_key, face_key: &self.face_key };
+        let signed = build_request(&facts, &keys, now, &mut SysRng).map_err(VendorError::Build)?;
+        let mut post = self.http.post(self.url.clone()).body(signed.body);
+        for (name, value) in &signed.headers {
+            post = post.header(name, value);
+        }
+        let response = post.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let answer = read_answer(response).await?;
+        judge(status, retry_after(wish.as_deref(), now), answer)
+    }
+}
+
+/// Reads an answer up to its bound. One that breaks off is no answer: the outcome is unknown.
+async fn read_answer(mut response: reqwest::Response) -> Result<String, VendorError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        let room = ANSWER_BYTES_MAX.saturating_sub(bytes.len());
+        bytes.extend(chunk.iter().take(room));
+        if room <= chunk.len() {
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The address may hold what nobody should read in a log.
+fn unreachable(error: reqwest::Error) -> VendorError {
+    VendorError::Unreachable(error.without_url())
+}
+
+/// What an answer means. Source: reference 3.6 and appendix D.3.
+fn judge(status: StatusCode, wait: Option<Duration>, answer: String) -> Result<(), VendorError> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let may_pass = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
+    if may_pass { Err(VendorError::Busy { status, wait, answer }) } else { Err(VendorError::Refused { status, answer }) }
+}
+
+/// Why the vendor does not have an attempt. The texts repeat nothing that it said.
+#[derive(Debug, thiserror::Error)]
+pub enum VendorError {
+    /// A setting is missing.
+    #[error("the setting {0} is missing")]
+    Setting(&'static str),
+    /// The client can't be made.
+    #[error("the HTTP client can't be made")]
+    SetUp(#[source] reqwest::Error),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+    /// A key can't be wrapped.
+    #[error("a photo's key can't be wrapped for the vendor")]
+    Wrap(#[source] WrapKeyError),
+    /// The request can't be built.
+    #[error("the request to the vendor can't be built")]
+    Build(#[source] BuildRequestError),
+    /// No answer: the network, a timeout, TLS, or an answer that broke off.
+    #[error("the vendor gave no answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// It may take it later.
+    #[error("the vendor answered {status}")]
+    Busy {
+        /// Its status.
+        status: StatusCode,
+        /// How long it asks us to wait.
+        wait: Option<Duration>,
+        /// What it said.
+        answer: String,
+    },
+    /// It will not take it.
+    #[error("the vendor refused with {status}")]
+    Refused {
+        /// Its status.
+        status: StatusCode,
+        /// What it said.
+        answer: String,
+    },
+}
+
+impl Classify for VendorError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Setting(_) | Self::SetUp(_) => "settings",
+            Self::NoRandomness | Self::Wrap(_) => "encryption",
+            Self::Build(_) => "unsendable",
+            Self::Unreachable(cause) if cause.is_timeout() => "vendor_timeout",
+            Self::Unreachable(_) => "vendor_unreachable",
+            Self::Busy { status, .. } if status.as_u16() == 429 => "vendor_rate_limited",
+            Self::Busy { .. } => "vendor_busy",
+            Self::Refused { .. } => "vendor_refused",
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Busy { status, wait: Some(wait), .. } => {
+                Verdict::RetryAfter { wait: clamp_retry_after(*wait), is_for_all: status.as_u16() == 429 }
+            }
+            Self::NoRandomness | Self::Unreachable(_) | Self::Busy { .. } => Verdict::Retry,
+            Self::Build(BuildRequestError::WrapFaceKey { .. }) | Self::Wrap(_) => Verdict::Retry,
+            Self::Setting(_) | Self::SetUp(_) | Self::Build(_) | Self::Refused { .. } => Verdict::GiveUp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16) -> Option<Verdict> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        judge(status, None, String::new()).err().map(|error| error.verdict())
+    }
+
+    #[test]
+    fn a_success_is_accepted_and_what_may_pass_is_tried_again() {
+        for status in [200, 201, 202, 204] {
+            assert_eq!(verdict(status), None, "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504, 599] {
+            assert_eq!(verdict(status), Some(Verdict::Retry), "{status}");
+        }
+        for status in [301, 302, 307, 400, 401, 403, 404, 409, 410, 422] {
+            assert_eq!(verdict(status), Some(Verdict::GiveUp), "{status}");
+        }
+    }
+
+    #[test]
+    fn too_many_requests_hold_all_and_another_wish_holds_one() {
+        let with_wish = |status| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            judge(status, Some(Duration::from_secs(30)), String::new()).err().map(|error| error.verdict())
+        };
+        let wait = Duration::from_secs(30);
+        assert_eq!(with_wish(429), Some(Verdict::RetryAfter { wait, is_for_all: true }));
+        assert_eq!(with_wish(503), Some(Verdict::RetryAfter { wait, is_for_all: false }));
+    }
+}

@@ -1,0 +1,80 @@
+//! The jobs: one file each, and the match that leaves none out.
+
+pub mod apply_vendor_result;
+pub mod prepare_photos;
+pub mod send_email;
+pub mod submit_to_vendor;
+pub mod track_event;
+pub mod update_credit_requirement;
+
+use std::time::Duration;
+
+use vouch_common::{config::Settings, domain::effect::Effect};
+
+use crate::{
+    runtime::job::{Delivery, JobFailure, Policy},
+    services::Services,
+};
+
+/// How long a job of an unknown kind is held while it is put back.
+const UNKNOWN_RUN_WINDOW: Duration = Duration::from_secs(30);
+
+/// How an effect is run in this deployment.
+#[must_use]
+pub fn policy(effect: &Effect, settings: &Settings) -> Policy {
+    match effect {
+        Effect::PreparePhotos { .. } => prepare_photos::POLICY,
+        Effect::SubmitToVendor { .. } => submit_to_vendor::policy(&settings.vendor),
+        Effect::ApplyVendorResult { .. } => apply_vendor_result::POLICY,
+        Effect::UpdateCreditRequirement { .. } => update_credit_requirement::POLICY,
+        Effect::SendEmail { .. } => send_email::POLICY,
+        Effect::TrackEvent { .. } => track_event::POLICY,
+    }
+}
+
+/// Every job with its policy, by kind.
+pub const POLICIES: [(&str, Policy); 6] = [
+    ("prepare_photos", prepare_photos::POLICY),
+    ("submit_to_vendor", submit_to_vendor::POLICY),
+    ("apply_vendor_result", apply_vendor_result::POLICY),
+    ("update_credit_requirement", update_credit_requirement::POLICY),
+    ("send_email", send_email::POLICY),
+    ("track_event", track_event::POLICY),
+];
+
+/// How long a claimed job of that kind is its worker's.
+#[must_use]
+pub fn run_window(kind: &str) -> Duration {
+    POLICIES.iter().find(|(known, _)| *known == kind).map_or(UNKNOWN_RUN_WINDOW, |(_, policy)| policy.run_window())
+}
+
+/// Runs an effect.
+///
+/// # Errors
+///
+/// How it failed and what should be done next; the runner records it.
+pub async fn run(services: &Services, delivery: Delivery, effect: Effect) -> Result<(), JobFailure> {
+    match effect {
+        Effect::PreparePhotos { receipt } => Ok(prepare_photos::run(services, delivery, receipt).await?),
+        Effect::SubmitToVendor { receipt } => Ok(submit_to_vendor::run(services, delivery, receipt).await?),
+        Effect::ApplyVendorResult { callback } => Ok(apply_vendor_result::run(services, delivery, callback).await?),
+        Effect::UpdateCreditRequirement { user, checkpoint } => {
+            Ok(update_credit_requirement::run(services, delivery, (user, checkpoint)).await?)
+        }
+        Effect::SendEmail { template, user, receipt, course } => {
+            let mail = send_email::Arguments { template, user, receipt, course };
+            Ok(send_email::run(services, delivery, &mail).await?)
+        }
+        Effect::TrackEvent { event, user, receipt } => Ok(track_event::run(services, delivery, (event, user, receipt)).await?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_effect_has_its_policy() {
+        assert_eq!(POLICIES.map(|(kind, _)| kind), Effect::KINDS);
+    }
+}

@@ -1,0 +1,134 @@
+//! - **Trigger**: the photos of an attempt are prepared; or an operator sends it again.
+//! - **Does**: signs the attempt with fresh photo links and posts it to the vendor; accepted, it is `submitted`, else `must_retry`.
+//! - **Safe to repeat because**: the vendor knows the receipt; an attempt that has its verdict is not sent.
+//! - **Limits**: the vendor's timeout, at most a minute; no redirect is followed.
+//! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks) or at fault (5xx).
+//! - **Gives up when, and then**: the vendor refuses (other 4xx) or the tries are used up; the attempt stays `must_retry` and an operator decides.
+//! - **Personal data**: the learner's name and photo links go to the vendor.
+
+use std::time::Duration;
+
+use vouch_common::{
+    adapters::objects::ObjectsError,
+    config::Vendor,
+    domain::{
+        attempt::{Status, transition::Move, transition::Step},
+        backoff::Backoff,
+        effect::Queue,
+        ids::ReceiptId,
+    },
+    operations::{
+        OperationError,
+        load_work::{self, AttemptWork},
+        record_submission, settle_job,
+    },
+};
+
+use crate::{
+    adapters::vendor::{VendorError, VendorRequest},
+    runtime::job::{Classify, Delivery, Policy, Verdict},
+    services::Services,
+};
+
+/// How it is run, but for what the deployment sets.
+pub const POLICY: Policy = Policy {
+    queue: Queue::Vendor,
+    tries_max: 12,
+    timeout: Duration::from_secs(90),
+    backoff: Backoff { base: Duration::from_secs(5), cap: Duration::from_hours(1) },
+};
+
+/// How it is run in a deployment.
+#[must_use]
+pub fn policy(vendor: &Vendor) -> Policy {
+    Policy { tries_max: vendor.tries_max, backoff: vendor.backoff, ..POLICY }
+}
+
+/// Sends an attempt to the vendor.
+///
+/// # Errors
+///
+/// See [`SubmitError`].
+pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) -> Result<(), SubmitError> {
+    let work = load_work::load_attempt(services.db(), receipt).await?;
+    if !matches!(Move::Submit.step(work.attempt.status), Step::To(Status::Submitted)) {
+        // The verdict has fallen, or the photos are not ready: nothing to send.
+        return Ok(settle_job::finish(services.db(), delivery.lease).await?);
+    }
+    match send(services, &work).await {
+        Ok(()) => {
+            record_submission::accepted(services.db(), delivery.lease, receipt, services.now()).await?;
+            tracing::info!(attempt.receipt = %receipt, "the vendor accepted the attempt");
+            Ok(())
+        }
+        Err(error) => {
+            let answer = error.answer();
+            record_submission::failed(services.db(), delivery.lease, receipt, &answer, services.now()).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn send(services: &Services, work: &AttemptWork) -> Result<(), SubmitError> {
+    let face = work.objects.face.as_deref().ok_or(SubmitError::NoPhoto { kind: "face" })?;
+    let photo_id = work.photo_id.as_ref().ok_or(SubmitError::NoPhoto { kind: "photo_id" })?;
+    let now = services.now();
+    let request = VendorRequest {
+        receipt: work.attempt.receipt.to_string(),
+        name: &work.attempt.name,
+        face_url: services.objects().link(face, now).await?,
+        photo_id_url: services.objects().link(&photo_id.object, now).await?,
+        photo_id_key: &photo_id.wrapped_key,
+    };
+    Ok(services.vendor().submit(&request, now).await?)
+}
+
+/// Why an attempt was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The ledger or the attempt.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// The photo links.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// The vendor.
+    #[error(transparent)]
+    Vendor(#[from] VendorError),
+    /// A photo that should be ready is not.
+    #[error("the attempt has no prepared {kind} photo")]
+    NoPhoto {
+        /// Which photo.
+        kind: &'static str,
+    },
+}
+
+impl SubmitError {
+    /// What the attempt keeps of it: the vendor's answer, or what went wrong.
+    fn answer(&self) -> String {
+        match self {
+            Self::Vendor(VendorError::Refused { answer, .. } | VendorError::Busy { answer, .. }) if !answer.is_empty() => answer.clone(),
+            other => vouch_common::telemetry::chain(other),
+        }
+    }
+}
+
+impl Classify for SubmitError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Operation(cause) => cause.class(),
+            Self::Objects(_) => "storage",
+            Self::Vendor(cause) => cause.class(),
+            Self::NoPhoto { .. } => "photo_missing",
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Operation(cause) => cause.verdict(),
+            Self::Objects(_) => Verdict::Retry,
+            Self::Vendor(cause) => cause.verdict(),
+            Self::NoPhoto { .. } => Verdict::GiveUp,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The relay: moves due jobs from the ledger to the lists in Redis, where workers wait for them.
+//!
+//! Any number may run; the database deals each due job to one of them. It looks when it is woken and every
+//! 200 ms anyway, and puts no more on a list than its workers need for a few seconds.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::aio::MultiplexedConnection;
+use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
+use vouch_common::{
+    adapters::redis::{WAKE_CHANNEL, list_key},
+    domain::effect::Queue,
+    operations::hand_out_jobs::{self, BATCH_MAX},
+    store::jobs::{Lease, Ticket},
+    telemetry::chain,
+};
+
+use crate::{options::Options, services::Services};
+
+/// How often it looks without being woken.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Pause after a fault of Redis or Postgres.
+const FAULT_PAUSE: Duration = Duration::from_millis(500);
+
+/// A fault that makes the relay wait.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error("Redis is away")]
+    Redis(#[from] redis::RedisError),
+    #[error(transparent)]
+    Ledger(#[from] vouch_common::operations::OperationError),
+}
+
+/// Relays until `stop`. Servers that are away are waited for.
+pub async fn run(services: Services, options: Options, stop: CancellationToken) {
+    let woken = std::sync::Arc::new(Notify::new());
+    let listener = tokio::spawn(listen(services.clone(), std::sync::Arc::clone(&woken)));
+    let mut is_well = true;
+    while !stop.is_cancelled() {
+        match relay_once(&services, &options).await {
+            // A full batch: there is more.
+            Ok(moved) if moved >= BATCH_MAX => continue,
+            Ok(_) => {
+                if !is_well {
+                    tracing::info!("the relay is well again");
+                }
+                is_well = true;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    _ = timeout(POLL_INTERVAL, woken.notified()) => {}
+                }
+            }
+            Err(error) => {
+                if is_well {
+                    tracing::warn!(error = %chain(&error), "the relay waits for a server that is away");
+                }
+                is_well = false;
+                services.redis().forget().await;
+                tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(FAULT_PAUSE) => {} }
+            }
+        }
+    }
+    listener.abort();
+}
+
+/// One round over all queues; returns the largest batch.
+async fn relay_once(services: &Services, options: &Options) -> Result<i64, RelayError> {
+    let mut largest = 0;
+    // Redis is asked first: nothing is handed out that can't be put on a list.
+    let mut connection = services.redis().shared().await?;
+    let due = hand_out_jobs::find_due(services.db(), &Queue::ALL).await?;
+    for queue in due {
+        let length: u64 = redis::cmd("LLEN").arg(list_key(queue)).query_async(&mut connection).await?;
+        let room = options.high_water(queue).saturating_sub(length);
+        let limit = i64::try_from(room).unwrap_or(BATCH_MAX).min(BATCH_MAX);
+        if limit == 0 {
+            continue;
+        }
+        largest = largest.max(relay_queue(services, queue, limit, &mut connection).await?);
+    }
+    Ok(largest)
+}
+
+async fn relay_queue(
+    services: &Services,
+    queue: Queue,
+    limit: i64,
+    connection: &mut MultiplexedConnection,
+) -> Result<i64, RelayError> {
+    let handed = hand_out_jobs::hand_out(services.db(), queue, limit).await?;
+    if handed.buried > 0 {
+        tracing::error!(queue = %queue, jobs = handed.buried, "jobs are dead: delivered too often without an outcome; an operator decides");
+        metrics::counter!("vouch_jobs_quarantined_total", "queue" => queue.as_str()).increment(handed.buried);
+    }
+    if handed.tickets.is_empty() {
+        return Ok(0);
+    }
+    let mut push = redis::cmd("RPUSH");
+    push.arg(list_key(queue));
+    for ticket in &handed.tickets {
+        push.arg(format!("{}:{}:{}", ticket.id, ticket.generation, ticket.kind));
+    }
+    if let Err(error) = push.query_async::<()>(connection).await {
+        take_back(services, &handed.tickets).await;
+        return Err(error.into());
+    }
+    let moved = handed.tickets.len();
+    metrics::counter!("vouch_relayed_total", "queue" => queue.as_str()).increment(moved as u64);
+    Ok(i64::try_from(moved).unwrap_or(i64::MAX))
+}
+
+/// Tickets that did not reach their list are due again at once; those that did are stale, and harmless.
+async fn take_back(services: &Services, tickets: &[Ticket]) {
+    let leases: Vec<Lease> = tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
+    if let Err(error) = hand_out_jobs::take_back(services.db(), &leases).await {
+        tracing::warn!(error = %chain(&error), "jobs were not taken back; they fall due again by themselves");
+    }
+}
+
+/// Passes wake-ups on, connecting anew whenever the subscription breaks.
+async fn listen(services: Services, woken: std::sync::Arc<Notify>) {
+    loop {
+        if let Ok(mut subscription) = services.redis().client().get_async_pubsub().await
+            && subscription.subscribe(WAKE_CHANNEL).await.is_ok()
+        {
+            // What was published before is seen by a look.
+            woken.notify_one();
+            let mut messages = subscription.on_message();
+            while messages.next().await.is_some() {
+                woken.notify_one();
+            }
+        }
+        tokio::time::sleep(FAULT_PAUSE).await;
+    }
+}

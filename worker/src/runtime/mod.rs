@@ -1,0 +1,7 @@
+//! How jobs are run: claimed, watched, settled. Only `queue` and `monitor` know the worker library.
+
+pub mod job;
+pub mod monitor;
+pub mod queue;
+pub mod registry;
+pub mod runner;

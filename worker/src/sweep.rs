@@ -1,0 +1,92 @@
+//! The sweep: what must not happen is looked for, mended, and counted.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vouch_common::{
+    operations::{hand_out_jobs, mend_stuck},
+    photos::names,
+    telemetry::chain,
+};
+
+use crate::services::Services;
+
+/// An object that no attempt names is removed when it is so old: a submission may still be on its way.
+const LEFTOVER_AGE: TimeDelta = TimeDelta::days(1);
+/// Objects compared with the database at once.
+const BATCH: usize = 500;
+
+/// Compares what is not finished with the job that must exist for it, and mends the difference.
+pub async fn mend(services: &Services) -> usize {
+    match mend_stuck::mend(services.db(), services.now()).await {
+        Ok(0) => 0,
+        Ok(repaired) => {
+            tracing::error!(repaired, "the sweep found stuck work and set it going again; find out why");
+            metrics::counter!("vouch_sweep_repaired_total").increment(repaired as u64);
+            services.wake();
+            repaired
+        }
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "the sweep could not look");
+            0
+        }
+    }
+}
+
+/// Removes objects older than a day that no attempt names; returns how many.
+pub async fn remove_leftovers(services: &Services, stop: &CancellationToken) -> usize {
+    let before = services.now() - LEFTOVER_AGE;
+    let mut removed = 0;
+    for folder in names::FOLDERS {
+        let old = services.objects().list(folder).filter_map(|listed| async move {
+            listed.ok().filter(|object| object.stored_at < before).map(|object| object.name)
+        });
+        let mut batches = Box::pin(old.chunks(BATCH));
+        while let Some(batch) = batches.next().await {
+            if stop.is_cancelled() {
+                return removed;
+            }
+            removed += remove_unnamed(services, batch).await;
+        }
+    }
+    removed
+}
+
+async fn remove_unnamed(services: &Services, batch: Vec<String>) -> usize {
+    let receipts: Vec<Uuid> = batch.iter().filter_map(|name| names::receipt_of(name)).collect();
+    let named: HashSet<String> = match mend_stuck::names_in_use(services.db(), &receipts).await {
+        Ok(named) => named.into_iter().collect(),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "leftovers can't be told from what is needed; nothing was removed");
+            return 0;
+        }
+    };
+    let mut removed = 0;
+    for name in batch.iter().filter(|name| !named.contains(*name) && names::receipt_of(name).is_some()) {
+        match services.objects().delete(name).await {
+            Ok(()) => removed += 1,
+            Err(error) => tracing::warn!(error = %chain(&error), "a leftover could not be removed; the next sweep tries again"),
+        }
+    }
+    if removed > 0 {
+        tracing::info!(removed, "objects that belong to no attempt were removed");
+        metrics::counter!("vouch_leftovers_removed_total").increment(removed as u64);
+    }
+    removed
+}
+
+/// Shows how each queue stands.
+pub async fn gauge(services: &Services) {
+    let Ok(depths) = hand_out_jobs::depths(services.db()).await else { return };
+    for depth in depths {
+        let queue = depth.queue.as_str();
+        #[expect(clippy::cast_precision_loss, reason = "a count up to 10,000")]
+        let (waiting, dead) = (depth.waiting as f64, depth.dead as f64);
+        metrics::gauge!("vouch_queue_waiting", "queue" => queue).set(waiting);
+        metrics::gauge!("vouch_queue_dead", "queue" => queue).set(dead);
+        metrics::gauge!("vouch_queue_oldest_due_seconds", "queue" => queue).set(depth.oldest_due_seconds);
+    }
+}
