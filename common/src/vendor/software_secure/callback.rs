@@ -1,9 +1,9 @@
-//! The verdict that comes back: checked over the raw body, in the order that contract.md promises.
+//! The verdict that comes back: checked over the raw body, in the order that docs/contract.md promises.
 //!
 //! The caller limits the body's size before, and answers unknown receipts, unknown results and a missing database
 //! after. Open edX computes this signature and ignores it; here it decides, unless a migration runs in audit mode,
-//! where the access key alone is asked for and every doubt is told. Source: contract.md "Answers of
-//! `results_callback`", edx.md 3.8 and 7.1.
+//! where the access key alone is asked for and every doubt is told. Source: docs/contract.md, "Answers of
+//! `results_callback`"; reference 3.8 and 7.1.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ use super::{VENDOR, python};
 use crate::secret::Secret;
 use crate::vendor::strict_json::{Json, Members, parse};
 
-/// Most characters of a `MessageType` that are kept; the rest is cut off. Source: edx.md 7.1, column width.
+/// Most characters of a `MessageType` that are kept; the rest is cut off. Source: reference 1.1 and 7.1 (column width).
 pub const MESSAGE_TYPE_CHARACTERS_MAX: usize = 50;
 
 /// The headers of a callback that matter, as they arrived.

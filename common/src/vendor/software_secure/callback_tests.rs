@@ -1,4 +1,4 @@
-//! Each rule of contract.md's order for `results_callback`, as a sentence.
+//! Each rule of the order in docs/contract.md for `results_callback`, as a sentence.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};

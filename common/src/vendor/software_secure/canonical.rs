@@ -3,7 +3,7 @@
 //! Containers lose the names around them (`Reason:[{"photoIdReasons":["Not provided"]}]` becomes the line
 //! `photoIdReasons.0:Not provided`) and values follow Python's spelling: faults of the format that both sides must
 //! share. A newline in a key or value would imitate another line, so [`has_line_break`] tells callers what to refuse.
-//! Source: edx.md 3.7.
+//! Source: reference 3.7.
 
 use super::python;
 use crate::vendor::strict_json::Json;

@@ -2,7 +2,7 @@
 //!
 //! The IV is the format's, not a choice of ours: the first 16 characters of `hex(md5(key ‖ hex(md5(key))))`, so equal
 //! photos under the shared face key give equal texts. Nothing authenticates the ciphertext. What not: no storage, no
-//! image checks. Source: edx.md 3.1.
+//! image checks. Source: reference 3.1.
 
 use std::fmt;
 

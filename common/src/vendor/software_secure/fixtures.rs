@@ -1,4 +1,4 @@
-//! What edx.md gives for tests: keys, the wrapped key and the parts of its signature vectors.
+//! What the reference (3.4 and 3.7) gives for tests: keys, the wrapped key and the parts of its signature vectors.
 
 use super::cipher::PhotoKey;
 use super::rsa_keys::{VendorPrivateKey, VendorPublicKey};

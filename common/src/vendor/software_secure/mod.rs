@@ -11,7 +11,7 @@
 //!
 //! The format is weak by today's measure (a constant IV for each key, no authentication of photos, an ambiguous string
 //! to sign). What can be mended on one side is: values with a newline are neither signed nor accepted, and the
-//! signature that Open edX ignores is enforced. New deployments take the format `sealed`. Source: edx.md 3.
+//! signature that Open edX ignores is enforced. Its successor `sealed` is not there yet. Source: reference 3.
 
 pub mod callback;
 pub mod canonical;

@@ -1,7 +1,7 @@
 //! Python 2.7's way of writing decoded JSON, where the wire format shows it: in the string to sign and in records.
 //!
 //! Why here: Open edX is written in Python, and the vendor signs what Python would print. What not: no parsing.
-//! Source: edx.md 3.7 step 3 and 7.1 step 6.
+//! Source: reference 3.7 step 3 and 7.1 step 6.
 
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 //!
 //! Values that must be one line are refused before anything is signed, because a newline in a name would imitate
 //! another field of the string to sign. What not: sending it, and deciding what the vendor's answer means.
-//! Source: edx.md 3.5.
+//! Source: reference 3.5.
 
 use std::collections::BTreeMap;
 

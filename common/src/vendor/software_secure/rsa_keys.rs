@@ -2,7 +2,7 @@
 //!
 //! Wrapping is RSAES-OAEP with SHA-1, MGF1-SHA1 and an empty label; the wrapped key is written in MIME base64, with a
 //! line feed after each 76 characters and after the last line. The private half exists for the simulator and tests:
-//! Vouch never holds it. Source: edx.md 3.3.
+//! Vouch never holds it. Source: reference 3.3.
 
 use std::error::Error;
 use std::fmt;

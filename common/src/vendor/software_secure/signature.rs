@@ -2,7 +2,7 @@
 //!
 //! The check runs in constant time over every candidate string and every live secret, so neither the place of a
 //! difference nor the age of a secret shows. What not: the age of a message and the shape of its values are judged by
-//! who reads it. Source: edx.md 3.7 and 3.8.
+//! who reads it. Source: reference 3.7 and 3.8.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -105,7 +105,7 @@ fn hmac_sha256(secret: &Secret, text: &[u8]) -> [u8; 32] {
     Hmac::<Sha256>::new(&(*block).into()).chain_update(text).finalize().into_bytes().into()
 }
 
-/// The body of edx.md's vector 4, which holds every kind of value.
+/// The body of the reference's vector 4 (3.7), which holds every kind of value.
 #[cfg(test)]
 pub(crate) const VECTOR_4_BODY: &str = r#"{"b":true,"a":null,"c":[null,1,2.5,"x",false],
     "d":{"k":"v","n":null,"l":[1],"o":{"p":"q"}},"e":{},"f":[],"Z":1,"g":[{"h":{"i":"j"},"m":[{"n":"o"}],"z":"y"}],
