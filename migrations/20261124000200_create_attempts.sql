@@ -28,6 +28,8 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_user ON attempts (user_id, created_at DESC, id DESC);
 -- What the sweep looks at: attempts that are not finished.
 CREATE INDEX attempts_open ON attempts (updated_at) WHERE status IN ('created', 'ready', 'must_retry');
+-- Who has waited longest for the vendor's verdict.
+CREATE INDEX attempts_submitted ON attempts (submitted_at) WHERE status = 'submitted';
 
 CREATE TABLE attempt_events (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -8,7 +8,8 @@ CREATE TABLE jobs (
     args        jsonb NOT NULL,
     -- When the row may next be handed out: its schedule, its retry delay and its lease at once.
     due_at      timestamptz NOT NULL DEFAULT now(),
-    -- Which of the three `due_at` is right now; it decides nothing, people read it.
+    -- Which of the three `due_at` is right now. A claim takes a dispatched job only, so that a stale entry in
+    -- Redis can't start a second time what runs already.
     phase       text NOT NULL DEFAULT 'waiting' CONSTRAINT jobs_phase CHECK (phase IN ('waiting', 'dispatched', 'running')),
     generation  integer NOT NULL DEFAULT 0,
     deliveries  integer NOT NULL DEFAULT 0,

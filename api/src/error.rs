@@ -2,7 +2,10 @@
 //!
 //! A caller gets a clear text; the cause goes to the log, once, here.
 
-use poem::{IntoResponse, Response, http::StatusCode};
+use poem::{
+    Response,
+    http::{HeaderValue, StatusCode},
+};
 use serde_json::json;
 use vouch_common::{
     adapters::objects::ObjectsError,
@@ -96,8 +99,11 @@ pub async fn problem_of(error: poem::Error) -> Response {
     let status = error.status();
     let headers = error.into_response().headers().clone();
     let mut response = problem(status, &detail_of(status));
-    if let Some(challenge) = headers.get("www-authenticate").or_else(|| headers.get("allow")) {
-        response.headers_mut().insert("www-authenticate", challenge.clone());
+    if let Some(allowed) = headers.get("allow") {
+        response.headers_mut().insert("allow", allowed.clone());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert("www-authenticate", HeaderValue::from_static("Bearer"));
     }
     response
 }

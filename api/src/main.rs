@@ -14,6 +14,8 @@ use vouch_common::{
 
 /// How long requests that run may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(30);
+/// How often samples that nobody has asked for are put together, so that they don't pile up.
+const NUMBERS_UPKEEP: Duration = Duration::from_secs(5);
 /// A connection that says nothing for so long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -34,9 +36,15 @@ fn main() -> anyhow::Result<()> {
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let listen = settings.listen;
     let numbers = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics")?;
+    tokio::spawn(telemetry::every(NUMBERS_UPKEEP, {
+        let numbers = numbers.clone();
+        move || numbers.run_upkeep()
+    }));
     let state = AppState::new(settings, numbers)?;
     if state.accepts_unsigned_callbacks() {
-        tracing::warn!("CALLBACK_SIGNATURE is audit: callbacks are accepted on the access key alone; set enforce as soon as you can");
+        tracing::warn!(
+            "CALLBACK_SIGNATURE is audit: callbacks are accepted on the access key alone; set enforce as soon as you can"
+        );
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -75,7 +75,8 @@ impl AppState {
         let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
         let redis = Redis::new(&text(&settings.redis_url)).map_err(|error| SetUpError::Redis(error.to_string()))?;
         let redis = Arc::new(redis);
-        let objects = Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
+        let objects =
+            Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
         let waker = Waker::start(Arc::clone(&redis));
         Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, settings, clock, numbers })))

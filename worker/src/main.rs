@@ -17,6 +17,9 @@ use vouch_worker::{
     status,
 };
 
+/// How often samples that nobody has asked for are put together, so that they don't pile up.
+const NUMBERS_UPKEEP: Duration = Duration::from_secs(5);
+
 /// Vouch's jobs: photos, the vendor, verdicts, credit, mail, events, upkeep.
 #[derive(Debug, Parser)]
 #[command(name = "vouch-worker", version)]
@@ -65,6 +68,10 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
         ..Options::default()
     };
     let numbers = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics")?;
+    tokio::spawn(telemetry::every(NUMBERS_UPKEEP, {
+        let numbers = numbers.clone();
+        move || numbers.run_upkeep()
+    }));
     let services = Services::new(settings)?;
     let stop = CancellationToken::new();
     if let Some(address) = options.metrics_listen {

@@ -90,9 +90,7 @@ pub fn parse_concurrency(text: &str) -> Result<(Queue, usize), String> {
 }
 
 fn parse_queue(name: &str) -> Result<Queue, String> {
-    Queue::parse(name).ok_or_else(|| {
-        format!("`{name}` is no queue; the queues are {}", Queue::ALL.map(Queue::as_str).join(", "))
-    })
+    Queue::parse(name).ok_or_else(|| format!("`{name}` is no queue; the queues are {}", Queue::ALL.map(Queue::as_str).join(", ")))
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ impl Services {
         let text = |secret: &vouch_common::secret::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
         let redis = Arc::new(Redis::new(&text(&settings.redis_url)).map_err(|_| SetUpError::Redis)?);
-        let objects = Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
+        let objects =
+            Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let vendor = VendorClient::new(&settings).map_err(SetUpError::Vendor)?;
         let mailer = Mailer::new(&settings).map_err(SetUpError::Mail)?;
         let analytics = settings.analytics.as_ref().map(Analytics::new).transpose().map_err(SetUpError::Analytics)?;

@@ -41,9 +41,10 @@ pub async fn remove_leftovers(services: &Services, stop: &CancellationToken) -> 
     let before = services.now() - LEFTOVER_AGE;
     let mut removed = 0;
     for folder in names::FOLDERS {
-        let old = services.objects().list(folder).filter_map(|listed| async move {
-            listed.ok().filter(|object| object.stored_at < before).map(|object| object.name)
-        });
+        let old = services
+            .objects()
+            .list(folder)
+            .filter_map(|listed| async move { listed.ok().filter(|object| object.stored_at < before).map(|object| object.name) });
         let mut batches = Box::pin(old.chunks(BATCH));
         while let Some(batch) = batches.next().await {
             if stop.is_cancelled() {

@@ -29,7 +29,8 @@ pub async fn readyz(state: Data<&AppState>) -> Response {
     };
     let is_ready = database.is_ok() && redis.is_ok() && storage.is_ok();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": is_ready, "database": database_word, "redis": word(redis.is_ok()), "storage": word(storage.is_ok()) });
+    let body =
+        json!({ "ready": is_ready, "database": database_word, "redis": word(redis.is_ok()), "storage": word(storage.is_ok()) });
     Json(body).with_status(status).into_response()
 }
 

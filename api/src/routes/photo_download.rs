@@ -1,6 +1,10 @@
 //! `GET /photos/…`: the vendor downloads what the folder store holds, by signed URL.
 
-use poem::{Response, handler, http::StatusCode, web::{Data, Path, Query}};
+use poem::{
+    Response, handler,
+    http::StatusCode,
+    web::{Data, Path, Query},
+};
 use serde::Deserialize;
 use vouch_common::adapters::objects::ObjectsError;
 
@@ -17,11 +21,7 @@ struct Link {
 
 /// Serves an object to whom holds a valid URL.
 #[handler]
-pub async fn download(
-    state: Data<&AppState>,
-    Path(name): Path<String>,
-    Query(link): Query<Link>,
-) -> Result<Response, Fault> {
+pub async fn download(state: Data<&AppState>, Path(name): Path<String>, Query(link): Query<Link>) -> Result<Response, Fault> {
     if !state.objects().is_link_valid(&name, &link.expires, &link.signature, state.now()) {
         return Err(Fault::forbidden("This link is not valid, or not any more."));
     }

@@ -33,9 +33,7 @@ pub async fn receive(request: &Request, body: Body, state: Data<&AppState>) -> R
     };
     metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
     match result {
-        Ok(Recorded::Kept | Recorded::Duplicate) => {
-            Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!"))
-        }
+        Ok(Recorded::Kept | Recorded::Duplicate) => Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!")),
         // `take` answers these two itself.
         Ok(Recorded::Orphan | Recorded::UnknownResult) => Err(Fault::Internal),
         Err(fault) => Err(fault),
@@ -100,7 +98,9 @@ fn single<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 }
 
 fn refusal_name(refusal: &vouch_common::vendor::software_secure::callback::Refusal) -> &'static str {
-    use vouch_common::vendor::software_secure::callback::Refusal::{AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid};
+    use vouch_common::vendor::software_secure::callback::Refusal::{
+        AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid,
+    };
     match refusal {
         InvalidJson => "invalid_json",
         NotAnObject => "not_an_object",
@@ -108,4 +108,3 @@ fn refusal_name(refusal: &vouch_common::vendor::software_secure::callback::Refus
         SignatureInvalid(_) => "signature",
     }
 }
-

@@ -37,7 +37,8 @@ impl Attempts {
     pub async fn run(self) -> Result<()> {
         let Verb::Show { receipt_id, json } = &self.verb;
         let url = format!("{}/api/v1/attempts/{receipt_id}", self.api_url.trim_end_matches('/'));
-        let response = reqwest::Client::new().get(url).bearer_auth(&self.api_key).send().await.context("the api can't be reached")?;
+        let response =
+            reqwest::Client::new().get(url).bearer_auth(&self.api_key).send().await.context("the api can't be reached")?;
         let status = response.status();
         let document: Value = response.json().await.context("the api's answer can't be read")?;
         if !status.is_success() {
@@ -56,7 +57,12 @@ impl Attempts {
 #[must_use]
 pub fn timeline(attempt: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut page = format!("Attempt {}\n  status   {}\n  learner  {}\n", text(&attempt["receipt_id"]), text(&attempt["status"]), attempt["user_id"]);
+    let mut page = format!(
+        "Attempt {}\n  status   {}\n  learner  {}\n",
+        text(&attempt["receipt_id"]),
+        text(&attempt["status"]),
+        attempt["user_id"]
+    );
     for reason in attempt["reasons"].as_array().into_iter().flatten() {
         page.push_str(&format!("  reason   {}\n", text(reason)));
     }

@@ -148,7 +148,10 @@ impl World {
         println!("  mails              {}", self.dir.join("mail").display());
         println!("  logs               {}", self.dir.join("logs").display());
         println!("  database           {}", self.servers.database_url);
-        println!("  an attempt         VOUCH_API_URL={} VOUCH_API_KEY={} vouch attempts show RECEIPT", self.api_url, self.api_key);
+        println!(
+            "  an attempt         VOUCH_API_URL={} VOUCH_API_KEY={} vouch attempts show RECEIPT",
+            self.api_url, self.api_key
+        );
     }
 
     /// Stops every part in order. After a fault the folder is kept, and told.
@@ -228,7 +231,10 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn line(role: &str) -> Result<&'static str> {
-    lines().find(|(name, _)| *name == role).map(|(_, command)| command).with_context(|| format!("the Procfile has no line {role}"))
+    lines()
+        .find(|(name, _)| *name == role)
+        .map(|(_, command)| command)
+        .with_context(|| format!("the Procfile has no line {role}"))
 }
 
 async fn wait_until_ready(api_url: &str, children: &Children) -> Result<()> {

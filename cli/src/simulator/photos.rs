@@ -44,9 +44,8 @@ pub(super) async fn download(client: &reqwest::Client, address: &str) -> Result<
 pub(super) fn open(stored: &[u8], key: &PhotoKey) -> Result<PhotoFacts, PhotoError> {
     let plain = decrypt_photo(stored, key).map_err(|cause| PhotoError::Decrypt { cause })?;
     let decode = |cause| PhotoError::Decode { cause };
-    let mut reader = ImageReader::new(Cursor::new(&plain))
-        .with_guessed_format()
-        .map_err(|cause| decode(image::ImageError::IoError(cause)))?;
+    let mut reader =
+        ImageReader::new(Cursor::new(&plain)).with_guessed_format().map_err(|cause| decode(image::ImageError::IoError(cause)))?;
     let format = reader.format().ok_or(PhotoError::UnknownFormat)?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_PIXELS_MAX);

@@ -73,10 +73,7 @@ impl Script {
     /// Gives the verdict for an attempt by the first rule that fits.
     #[must_use]
     pub fn verdict(&self, receipt: &str, name: &str) -> Verdict {
-        self.verdicts
-            .iter()
-            .find(|rule| rule.fits(receipt, name))
-            .map_or_else(Verdict::pass, |rule| rule.verdict.clone())
+        self.verdicts.iter().find(|rule| rule.fits(receipt, name)).map_or_else(Verdict::pass, |rule| rule.verdict.clone())
     }
 
     pub(super) fn check(&self) -> Result<(), ScriptError> {

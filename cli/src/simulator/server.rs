@@ -171,8 +171,7 @@ fn read_submission(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<
     if !is_same_access_key(credentials.access_key, &shared.config.access_key) {
         return Err(denied("the access key is unknown"));
     }
-    let message =
-        Message { method: "POST", content_type: value(header::CONTENT_TYPE), date, content_md5: None, body: members };
+    let message = Message { method: "POST", content_type: value(header::CONTENT_TYPE), date, content_md5: None, body: members };
     let secrets = std::slice::from_ref(&shared.config.secret_key);
     if find_matching_secret(&[message], credentials.signature, secrets).is_none() {
         return Err(denied("the signature is wrong"));
@@ -203,9 +202,7 @@ fn read_submission(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<
 /// Opens both photos as the vendor's people would have to.
 async fn inspect(shared: &Arc<Shared>, submission: &Submission) -> Result<(PhotoFacts, PhotoFacts), Refused> {
     let odd = |what: &str, detail: &str| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, &format!("{what}: {detail}"));
-    let unwrap = |what: &str, wrapped: &str| {
-        shared.config.private_key.unwrap(wrapped).map_err(|error| odd(what, &chain(&error)))
-    };
+    let unwrap = |what: &str, wrapped: &str| shared.config.private_key.unwrap(wrapped).map_err(|error| odd(what, &chain(&error)));
     let face_key = unwrap("face", &submission.face_key)?;
     if face_key.expose() != shared.config.face_key.expose() {
         return Err(odd("face", "the key is not the shared face key"));

@@ -15,8 +15,8 @@ use object_store::{
 };
 use url::Url;
 
-use crate::secret::Secret;
 use crate::photos::{keys::MasterKeys, names};
+use crate::secret::Secret;
 
 /// How long a signed URL holds. Source: reference 1.1 (432,000 s).
 pub const LINK_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);

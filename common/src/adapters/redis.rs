@@ -87,9 +87,8 @@ impl Redis {
     }
 
     async fn connect(&self, response_timeout: Option<Duration>) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(response_timeout);
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(response_timeout);
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 }

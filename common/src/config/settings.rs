@@ -209,8 +209,7 @@ fn read_vendor(reader: &mut Reader<'_>) -> Option<Vendor> {
         is_plain.then(|| text.to_owned()).ok_or("it must have neither blanks nor colons")
     });
     let secrets = reader.parse("VOUCH_VENDOR_SECRET_KEYS", |text| {
-        let secrets: Vec<Secret> =
-            text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
+        let secrets: Vec<Secret> = text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
         if secrets.is_empty() { Err("at least one secret is needed") } else { Ok(secrets) }
     });
     let public_key = reader.parse("VOUCH_VENDOR_RSA_PUBLIC_KEY", public_key);

@@ -159,7 +159,8 @@ impl CourseUpdate {
         once(blocks().map(|block| block.usage.as_str()))?;
         let Some(Some(credit)) = &self.credit else { return Ok(()) };
         for requirement in credit.requirements.iter().flatten() {
-            let texts = [("namespace", &requirement.namespace), ("name", &requirement.name), ("display_name", &requirement.display_name)];
+            let texts =
+                [("namespace", &requirement.namespace), ("name", &requirement.name), ("display_name", &requirement.display_name)];
             if let Some((field, _)) = texts.into_iter().find(|(_, text)| text.is_empty()) {
                 return Err(CourseFault::Empty(field));
             }
@@ -197,7 +198,8 @@ fn once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), CourseFault> {
     Ok(())
 }
 
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':').remove(b'+').remove(b'@');
+const PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':').remove(b'+').remove(b'@');
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The address of a checkpoint in the courseware. `root` is the deployment's courseware address, without

@@ -33,8 +33,7 @@ pub enum Queue {
 
 impl Queue {
     /// Every queue, in the order in which a submission meets them.
-    pub const ALL: [Self; 7] =
-        [Self::Photos, Self::Vendor, Self::Results, Self::Credit, Self::Mail, Self::Events, Self::Upkeep];
+    pub const ALL: [Self; 7] = [Self::Photos, Self::Vendor, Self::Results, Self::Credit, Self::Mail, Self::Events, Self::Upkeep];
 
     /// The queue's name in settings, SQL, Redis and metrics.
     #[must_use]
@@ -158,14 +157,8 @@ const VERSION: u64 = 1;
 
 impl Effect {
     /// Every kind of effect, by name.
-    pub const KINDS: [&'static str; 6] = [
-        "prepare_photos",
-        "submit_to_vendor",
-        "apply_vendor_result",
-        "update_credit_requirement",
-        "send_email",
-        "track_event",
-    ];
+    pub const KINDS: [&'static str; 6] =
+        ["prepare_photos", "submit_to_vendor", "apply_vendor_result", "update_credit_requirement", "send_email", "track_event"];
 
     /// The kind's name in the ledger, in logs and in metrics.
     #[must_use]

@@ -115,7 +115,15 @@ mod tests {
         ] {
             assert!(UsageKey::parse(good).is_some(), "{good:?}");
         }
-        for bad in ["", "midterm", "i4x://a/b/c", "block-v1:a+b+c", "block-v1:a+b+c+type@x+name@y", "block-v1:a+b+c+type@x+block@", "i4x://a/b/c/d/e"] {
+        for bad in [
+            "",
+            "midterm",
+            "i4x://a/b/c",
+            "block-v1:a+b+c",
+            "block-v1:a+b+c+type@x+name@y",
+            "block-v1:a+b+c+type@x+block@",
+            "i4x://a/b/c/d/e",
+        ] {
             assert!(UsageKey::parse(bad).is_none(), "{bad:?}");
         }
     }

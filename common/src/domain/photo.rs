@@ -156,15 +156,11 @@ impl PhotoFault {
             Self::TooLarge => {
                 "The photo of your face is too large. Take it again with a lower resolution, at most 40 megapixels."
             }
-            Self::TooDark => {
-                "The photo of your face is too dark. Take it again where there is more light."
-            }
+            Self::TooDark => "The photo of your face is too dark. Take it again where there is more light.",
             Self::Blank => {
                 "The photo of your face shows nothing but one colour. Check that nothing covers the camera, and take it again."
             }
-            Self::Animated => {
-                "The photo of your face is an animation. Take it again as a still picture."
-            }
+            Self::Animated => "The photo of your face is an animation. Take it again as a still picture.",
             Self::TookTooLong => {
                 "The photo of your face could not be opened in good time. Take it again with a lower resolution."
             }
@@ -177,22 +173,12 @@ impl PhotoFault {
                 "Your ID photo is not a picture that we can open. Take it again, or choose a JPEG, PNG or WebP file."
             }
             Self::Damaged => "Your ID photo arrived damaged. Take it again.",
-            Self::TooSmall => {
-                "Your ID photo is too small to read. Take it again with a better camera or from nearer."
-            }
-            Self::TooLarge => {
-                "Your ID photo is too large. Take it again with a lower resolution, at most 40 megapixels."
-            }
-            Self::TooDark => {
-                "Your ID photo is too dark to read. Take it again where there is more light."
-            }
-            Self::Blank => {
-                "Your ID photo shows nothing but one colour. Check that nothing covers the camera, and take it again."
-            }
+            Self::TooSmall => "Your ID photo is too small to read. Take it again with a better camera or from nearer.",
+            Self::TooLarge => "Your ID photo is too large. Take it again with a lower resolution, at most 40 megapixels.",
+            Self::TooDark => "Your ID photo is too dark to read. Take it again where there is more light.",
+            Self::Blank => "Your ID photo shows nothing but one colour. Check that nothing covers the camera, and take it again.",
             Self::Animated => "Your ID photo is an animation. Take it again as a still picture.",
-            Self::TookTooLong => {
-                "Your ID photo could not be opened in good time. Take it again with a lower resolution."
-            }
+            Self::TookTooLong => "Your ID photo could not be opened in good time. Take it again with a lower resolution.",
         }
     }
 }
@@ -216,25 +202,10 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_first_bytes() {
-        assert_eq!(
-            PhotoFormat::sniff(&[0xFF, 0xD8, 0xFF, 0xE0]),
-            Some(PhotoFormat::Jpeg)
-        );
-        assert_eq!(
-            PhotoFormat::sniff(b"\x89PNG\r\n\x1a\n"),
-            Some(PhotoFormat::Png)
-        );
-        assert_eq!(
-            PhotoFormat::sniff(b"RIFF\0\0\0\0WEBPVP8 "),
-            Some(PhotoFormat::Webp)
-        );
-        for other in [
-            &b""[..],
-            b"GIF89a",
-            b"RIFF\0\0\0\0WAVE",
-            b"\xFF\xD8",
-            b"<svg>",
-        ] {
+        assert_eq!(PhotoFormat::sniff(&[0xFF, 0xD8, 0xFF, 0xE0]), Some(PhotoFormat::Jpeg));
+        assert_eq!(PhotoFormat::sniff(b"\x89PNG\r\n\x1a\n"), Some(PhotoFormat::Png));
+        assert_eq!(PhotoFormat::sniff(b"RIFF\0\0\0\0WEBPVP8 "), Some(PhotoFormat::Webp));
+        for other in [&b""[..], b"GIF89a", b"RIFF\0\0\0\0WAVE", b"\xFF\xD8", b"<svg>"] {
             assert_eq!(PhotoFormat::sniff(other), None);
         }
     }

@@ -4,8 +4,7 @@
 //! check fails, and a photo must be a photo.
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
@@ -281,9 +280,7 @@ mod tests {
 
     #[test]
     fn a_photo_is_a_data_url_with_base64_of_a_picture() {
-        let with = |url: &str| {
-            refusal(Submission { face_image: Some(SentPhoto::DataUrl(url.to_owned())), ..both() }, &facts())
-        };
+        let with = |url: &str| refusal(Submission { face_image: Some(SentPhoto::DataUrl(url.to_owned())), ..both() }, &facts());
         let good = base64::engine::general_purpose::STANDARD.encode(JPEG);
         assert_eq!(with(&format!("data:image/png;base64,{good}")), None, "the bytes decide, not the label");
         assert_eq!(with(&format!("data:image/jpeg;base64,{}", good.trim_end_matches('='))), None);
@@ -291,8 +288,15 @@ mod tests {
         let (head, tail) = good.split_at(8);
         assert_eq!(with(&format!("data:image/jpeg;base64,{head}\r\n {tail}")), None);
         for bad in [
-            "", "x", "data:image/jpeg;base64,", "data:image/jpeg;base64,a", "data:image/jpeg;base64,!!!!",
-            "data:image/jpeg;base64,AAAA", "data:image/jpeg,AAAA", "abcd,1234", "data:image/jpeg;base64,ÄÖÜ",
+            "",
+            "x",
+            "data:image/jpeg;base64,",
+            "data:image/jpeg;base64,a",
+            "data:image/jpeg;base64,!!!!",
+            "data:image/jpeg;base64,AAAA",
+            "data:image/jpeg,AAAA",
+            "abcd,1234",
+            "data:image/jpeg;base64,ÄÖÜ",
             &format!("data:text/html;base64,{good}"),
         ] {
             assert_eq!(with(bad), Some(Refusal::InvalidPhoto), "{bad:?}");

@@ -20,10 +20,13 @@ use crate::{
         checkpoints::{self, CheckpointStatus, StatusRow},
         events,
         events::Note,
-        jobs,
+        job_views, jobs,
         jobs::Lease,
     },
 };
+
+/// The kind of the job that sends attempts.
+const SUBMIT_TO_VENDOR: &str = "submit_to_vendor";
 
 /// Applies a verdict: the attempt, its checkpoints and the wishes that follow, or nothing.
 ///
@@ -42,7 +45,9 @@ pub async fn apply(
     let mut tx = db.begin().await?;
     take(&mut tx, lease).await?;
     let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
-    let ruling = verdict::rule(&attempt, verdict);
+    // While the attempt is on its way to the vendor, what came back may be the answer to just that.
+    let is_on_its_way = job_views::is_running(&mut tx, receipt, SUBMIT_TO_VENDOR).await?;
+    let ruling = if is_on_its_way { Ruling::Wait } else { verdict::rule(&attempt, verdict) };
     let outcome = match ruling {
         Ruling::Wait => return Ok(ruling),
         Ruling::Apply(step) => {
@@ -104,7 +109,7 @@ async fn wishes(
     if step != Move::SystemError {
         return Ok(verdict::wishes_after_decision(attempt, step == Move::Approve, checkpoints));
     }
-    if jobs::exists(conn, attempt.receipt, "submit_to_vendor").await? {
+    if job_views::exists(conn, attempt.receipt, SUBMIT_TO_VENDOR).await? {
         // A try to send it again is under way or waits already.
         return Ok(Vec::new());
     }

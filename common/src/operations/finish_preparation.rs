@@ -5,10 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{OperationError, take};
 use crate::{
     domain::{
-        attempt::{
-            transition::Move,
-            verdict::wishes_after_decision,
-        },
+        attempt::{transition::Move, verdict::wishes_after_decision},
         effect::{Effect, Wish},
         ids::ReceiptId,
     },
@@ -30,7 +27,13 @@ pub const INTAKE: &str = "intake";
 ///
 /// [`OperationError::Fenced`] when another worker has the job, [`OperationError::Refused`] when the attempt
 /// is past this step; either way nothing changed.
-pub async fn prepared(db: &Db, lease: Lease, receipt: ReceiptId, objects: &Objects, now: DateTime<Utc>) -> Result<(), OperationError> {
+pub async fn prepared(
+    db: &Db,
+    lease: Lease,
+    receipt: ReceiptId,
+    objects: &Objects,
+    now: DateTime<Utc>,
+) -> Result<(), OperationError> {
     let mut tx = db.begin().await?;
     take(&mut tx, lease).await?;
     let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
@@ -49,7 +52,13 @@ pub async fn prepared(db: &Db, lease: Lease, receipt: ReceiptId, objects: &Objec
 /// # Errors
 ///
 /// As [`prepared`].
-pub async fn rejected(db: &Db, lease: Lease, receipt: ReceiptId, reasons: &str, now: DateTime<Utc>) -> Result<(), OperationError> {
+pub async fn rejected(
+    db: &Db,
+    lease: Lease,
+    receipt: ReceiptId,
+    reasons: &str,
+    now: DateTime<Utc>,
+) -> Result<(), OperationError> {
     let mut tx = db.begin().await?;
     take(&mut tx, lease).await?;
     let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;

@@ -7,7 +7,8 @@ use crate::{
     domain::effect::Queue,
     store::{
         Db,
-        jobs::{self, ClaimedJob, HandedOut, Lease, QueueDepth},
+        job_views::{self, QueueDepth},
+        jobs::{self, ClaimedJob, HandedOut, Lease},
         schedule,
     },
 };
@@ -74,5 +75,5 @@ pub async fn take_tick(db: &Db, task: &str, period: Duration) -> Result<bool, Op
 /// When the database is away.
 pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(jobs::depths(&mut conn).await?)
+    Ok(job_views::depths(&mut conn).await?)
 }

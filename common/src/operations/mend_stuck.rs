@@ -11,11 +11,7 @@ use crate::{
         attempt::Status,
         effect::{Effect, Wish},
     },
-    store::{
-        Db, attempts, callbacks, events,
-        events::Note,
-        jobs,
-    },
+    store::{Db, attempts, callbacks, events, events::Note, jobs},
 };
 
 /// What changed less than this ago is left alone.

@@ -9,13 +9,7 @@ use crate::{
         ids::{ReceiptId, UserId},
         verification::{self, Validity, Verification},
     },
-    store::{
-        Db, attempts, checkpoints, events,
-        events::AttemptEvent,
-        jobs,
-        jobs::JobView,
-        users,
-    },
+    store::{Db, attempts, checkpoints, events, events::AttemptEvent, job_views, job_views::JobView, users},
 };
 
 /// An attempt with all that is known of it.
@@ -47,7 +41,7 @@ pub async fn read(db: &Db, receipt: ReceiptId) -> Result<Option<AttemptView>, Op
     };
     let checkpoints = checkpoints::places_of(&mut conn, attempt.id).await?;
     let events = events::list(&mut conn, attempt.id).await?;
-    let jobs = jobs::list_for_subject(&mut conn, receipt).await?;
+    let jobs = job_views::list_for_subject(&mut conn, receipt).await?;
     Ok(Some(AttemptView { attempt, copy_id_photo_from, checkpoints, events, jobs }))
 }
 

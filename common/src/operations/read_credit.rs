@@ -24,7 +24,8 @@ pub struct CreditView {
 /// When the database is away.
 pub async fn read(db: &Db, user: UserId, course: &CourseKey, now: DateTime<Utc>) -> Result<Option<CreditView>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    let is_known = users::find(&mut conn, user).await?.is_some() && courses::find_name(&mut conn, course.as_str()).await?.is_some();
+    let is_known =
+        users::find(&mut conn, user).await?.is_some() && courses::find_name(&mut conn, course.as_str()).await?.is_some();
     if !is_known {
         return Ok(None);
     }

@@ -6,11 +6,11 @@ use super::OperationError;
 use crate::{
     domain::{
         attempt::Status,
+        course::BlockPlace,
         effect::{AnalyticsEvent, Effect, MailTemplate, Wish},
         ids::{AttemptId, ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
         submission::{Accepted, Facts},
-        course::BlockPlace,
     },
     store::{
         Connection, Db,
@@ -99,8 +99,12 @@ pub async fn submit(
     let note = Note { at: now, actor: "learner", kind: "received", to: Some(Status::Created), detail: "" };
     events::append(&mut tx, attempt, &note).await?;
     if let Some((course, usage)) = &accepted.checkpoint {
-        wait_at_checkpoint(&mut tx, (course, usage), StatusRow { user: who.user, attempt, status: CheckpointStatus::Submitted, at: now })
-            .await?;
+        wait_at_checkpoint(
+            &mut tx,
+            (course, usage),
+            StatusRow { user: who.user, attempt, status: CheckpointStatus::Submitted, at: now },
+        )
+        .await?;
     }
     jobs::insert(&mut tx, &wishes(who.user, uploads.receipt, accepted), Some(uploads.receipt)).await?;
     tx.commit().await?;

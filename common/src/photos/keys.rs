@@ -88,9 +88,8 @@ impl MasterKeys {
     pub fn wrap(&self, key: &[u8; KEY_BYTES], context: &[u8]) -> Result<WrappedKey, CannotOpen> {
         let current = self.0.first().ok_or(CannotOpen)?;
         let nonce = random_bytes::<NONCE_BYTES>();
-        let bytes = cipher(current.key.expose())?
-            .encrypt(&nonce.into(), Payload { msg: key, aad: context })
-            .map_err(|_| CannotOpen)?;
+        let bytes =
+            cipher(current.key.expose())?.encrypt(&nonce.into(), Payload { msg: key, aad: context }).map_err(|_| CannotOpen)?;
         Ok(WrappedKey { master: current.id.clone(), nonce, bytes })
     }
 

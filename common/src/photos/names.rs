@@ -53,7 +53,9 @@ mod tests {
         assert_eq!(prepared, "face/00000000-0000-0000-0000-000000000001/7-2");
         assert!(is_for_vendor(&prepared));
         assert_eq!(receipt_of(&prepared), Some(receipt.0));
-        for other in ["", "face", "face/x/1-1", &upload(receipt, PhotoKind::Face), &format!("{prepared}/x"), &format!("../{prepared}")] {
+        for other in
+            ["", "face", "face/x/1-1", &upload(receipt, PhotoKind::Face), &format!("{prepared}/x"), &format!("../{prepared}")]
+        {
             assert!(!is_for_vendor(other), "{other}");
         }
     }

@@ -44,11 +44,9 @@ pub fn seal(keys: &MasterKeys, context: SealContext<'_>, plain: &[u8]) -> Result
     let key = Zeroizing::new(random_bytes::<KEY_BYTES>());
     let wrapped = keys.wrap(&key, &bound)?;
     let nonce = random_bytes::<NONCE_BYTES>();
-    let sealed =
-        cipher(key.as_slice())?.encrypt(&nonce.into(), Payload { msg: plain, aad: &bound }).map_err(|_| CannotOpen)?;
+    let sealed = cipher(key.as_slice())?.encrypt(&nonce.into(), Payload { msg: plain, aad: &bound }).map_err(|_| CannotOpen)?;
     let id_length = u8::try_from(wrapped.master.len()).map_err(|_| CannotOpen)?;
-    let parts: [&[u8]; 7] =
-        [MAGIC, &[id_length], wrapped.master.as_bytes(), &wrapped.nonce, &wrapped.bytes, &nonce, &sealed];
+    let parts: [&[u8]; 7] = [MAGIC, &[id_length], wrapped.master.as_bytes(), &wrapped.nonce, &wrapped.bytes, &nonce, &sealed];
     Ok(parts.concat().into())
 }
 
@@ -69,9 +67,7 @@ pub fn open(keys: &MasterKeys, context: SealContext<'_>, sealed: &[u8]) -> Resul
     let bytes = rest.take(WRAPPED_BYTES)?.to_vec();
     let key = keys.unwrap(&WrappedKey { master, nonce, bytes }, &bound)?;
     let nonce: [u8; NONCE_BYTES] = rest.take(NONCE_BYTES)?.try_into().map_err(|_| CannotOpen)?;
-    let plain = cipher(key.as_slice())?
-        .decrypt(&nonce.into(), Payload { msg: rest.0, aad: &bound })
-        .map_err(|_| CannotOpen)?;
+    let plain = cipher(key.as_slice())?.decrypt(&nonce.into(), Payload { msg: rest.0, aad: &bound }).map_err(|_| CannotOpen)?;
     Ok(Zeroizing::new(plain))
 }
 

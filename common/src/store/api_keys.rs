@@ -75,8 +75,7 @@ pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<ApiKeyView>, Store
 
 /// Revokes a key; `false` when there is no such key, or it is revoked already.
 pub(crate) async fn revoke(conn: &mut Connection, id: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query!("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", id, now)
-        .execute(conn)
-        .await?;
+    let done =
+        sqlx::query!("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", id, now).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }

@@ -211,9 +211,8 @@ pub(crate) async fn set_prepared(conn: &mut Connection, id: AttemptId, objects: 
 
 /// Lets the uploads of an attempt go.
 pub(crate) async fn forget_uploads(conn: &mut Connection, id: AttemptId) -> Result<(), StoreError> {
-    let done = sqlx::query!("UPDATE attempts SET face_upload = NULL, photo_id_upload = NULL WHERE id = $1", id.0)
-        .execute(conn)
-        .await?;
+    let done =
+        sqlx::query!("UPDATE attempts SET face_upload = NULL, photo_id_upload = NULL WHERE id = $1", id.0).execute(conn).await?;
     must_touch_one("attempts", done.rows_affected())
 }
 
@@ -241,7 +240,12 @@ pub(crate) enum Moved {
 
 /// Moves an attempt by one rule of the state machine and writes the event, in one statement that is
 /// guarded by the states the rule accepts.
-pub(crate) async fn transition(conn: &mut Connection, id: AttemptId, rule: &Rule, change: &Change<'_>) -> Result<Moved, StoreError> {
+pub(crate) async fn transition(
+    conn: &mut Connection,
+    id: AttemptId,
+    rule: &Rule,
+    change: &Change<'_>,
+) -> Result<Moved, StoreError> {
     let accepted: Vec<String> = rule.from.iter().map(|status| status.as_str().to_owned()).collect();
     let row = sqlx::query!(
         r#"

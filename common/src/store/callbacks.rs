@@ -22,14 +22,16 @@ pub(crate) struct NewCallback<'a> {
     pub(crate) outcome: &'a str,
 }
 
-/// Keeps a callback; `None` when it was kept before.
+/// Keeps a callback; `None` when it was kept before. One that fitted nothing then, and does now, is kept anew.
 pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Result<Option<CallbackId>, StoreError> {
     let id = sqlx::query_scalar!(
         r#"
         INSERT INTO vendor_callbacks (vendor, event_key, receipt, attempt_id, verdict, signed_at, received_at,
                                       signature_valid, body_sealed, outcome)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        ON CONFLICT (vendor, event_key) DO NOTHING
+        ON CONFLICT (vendor, event_key) DO UPDATE
+        SET attempt_id = excluded.attempt_id, outcome = excluded.outcome
+        WHERE vendor_callbacks.outcome IN ('orphan', 'unknown_result') AND excluded.outcome = 'received'
         RETURNING id
         "#,
         new.vendor,
@@ -75,12 +77,7 @@ pub(crate) async fn find(conn: &mut Connection, id: CallbackId) -> Result<Option
     .await?;
     row.map(|row| {
         let verdict = VerdictKind::parse(&row.verdict).ok_or(BadRow { table: "vendor_callbacks", column: "verdict" })?;
-        Ok(StoredCallback {
-            receipt: ReceiptId(row.receipt_id),
-            verdict,
-            signed_at: row.signed_at,
-            body_sealed: row.body_sealed,
-        })
+        Ok(StoredCallback { receipt: ReceiptId(row.receipt_id), verdict, signed_at: row.signed_at, body_sealed: row.body_sealed })
     })
     .transpose()
 }

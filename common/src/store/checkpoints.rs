@@ -110,7 +110,11 @@ pub(crate) struct Latest {
 }
 
 /// The newest verdict (approved or denied) for a learner at a checkpoint.
-pub(crate) async fn latest_verdict(conn: &mut Connection, checkpoint: CheckpointId, user: UserId) -> Result<Option<Latest>, StoreError> {
+pub(crate) async fn latest_verdict(
+    conn: &mut Connection,
+    checkpoint: CheckpointId,
+    user: UserId,
+) -> Result<Option<Latest>, StoreError> {
     let row = sqlx::query!(
         r#"
         SELECT checkpoint_statuses.status, attempts.error_msg

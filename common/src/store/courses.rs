@@ -136,7 +136,11 @@ pub(crate) async fn replace_blocks(
 }
 
 /// Where a reverification block stands, if it is known.
-pub(crate) async fn find_block(conn: &mut Connection, course: &CourseKey, usage: &UsageKey) -> Result<Option<BlockPlace>, StoreError> {
+pub(crate) async fn find_block(
+    conn: &mut Connection,
+    course: &CourseKey,
+    usage: &UsageKey,
+) -> Result<Option<BlockPlace>, StoreError> {
     Ok(sqlx::query_as!(
         BlockPlace,
         "SELECT chapter, section, position FROM reverification_blocks WHERE course_key = $1 AND usage = $2",
@@ -214,7 +218,11 @@ pub(crate) async fn replace_providers(
 }
 
 /// Replaces a course's country rules; `None`, or rules that do not hold, lift them.
-pub(crate) async fn replace_embargo(conn: &mut Connection, course: &CourseKey, embargo: Option<&Embargo>) -> Result<(), StoreError> {
+pub(crate) async fn replace_embargo(
+    conn: &mut Connection,
+    course: &CourseKey,
+    embargo: Option<&Embargo>,
+) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM restricted_courses WHERE course_key = $1", course.as_str()).execute(&mut *conn).await?;
     let Some(embargo) = embargo.filter(|embargo| embargo.is_restricted) else { return Ok(()) };
     sqlx::query!(

@@ -173,10 +173,7 @@ pub(crate) async fn view(conn: &mut Connection, course: &str, user: UserId) -> R
 
 /// The names of a course's credit providers, in order.
 pub(crate) async fn provider_names(conn: &mut Connection, course: &str) -> Result<Vec<String>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        "SELECT display_name FROM credit_providers WHERE course_key = $1 ORDER BY position LIMIT 100",
-        course
-    )
-    .fetch_all(conn)
-    .await?)
+    Ok(sqlx::query_scalar!("SELECT display_name FROM credit_providers WHERE course_key = $1 ORDER BY position LIMIT 100", course)
+        .fetch_all(conn)
+        .await?)
 }

@@ -1,11 +1,10 @@
-//! The ledger: the rows of jobs, and the five statements that move them.
+//! The ledger: the rows of jobs, and the statements that move them. What people read of it is in `job_views`.
 //!
 //! Only the database's clock counts here. A statement that acts on a job names its generation, so that a
 //! worker whose lease has passed to another can't touch it.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -200,7 +199,8 @@ pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result
     Ok(done.rows_affected())
 }
 
-/// Claims handed-out jobs before they are worked on; what others have by now is not returned.
+/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what is
+/// held back since it was handed out: that falls due again by itself.
 pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) -> Result<Vec<ClaimedJob>, StoreError> {
     let leases: Vec<Lease> = tickets.iter().map(|(lease, _)| *lease).collect();
     let (ids, generations) = columns(&leases);
@@ -211,6 +211,7 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
         FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
         WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation
           AND phase = 'dispatched' AND dead_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM queue_controls WHERE queue_controls.queue = jobs.queue AND held_until > now())
         RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject
         "#,
         &ids,
@@ -234,13 +235,10 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
 
 /// Deletes a job whose work is done; `false` when it is somebody else's by now.
 pub(crate) async fn delete(conn: &mut Connection, lease: Lease) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "DELETE FROM jobs WHERE id = $1 AND generation = $2 AND dead_at IS NULL",
-        lease.job.0,
-        lease.generation
-    )
-    .execute(conn)
-    .await?;
+    let done =
+        sqlx::query!("DELETE FROM jobs WHERE id = $1 AND generation = $2 AND dead_at IS NULL", lease.job.0, lease.generation)
+            .execute(conn)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -278,7 +276,12 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure)
 
 /// Puts a claimed job back for others after `delay`. Its delivery counts when `is_counted`, so that a job
 /// that nobody can run does not circle for ever.
-pub(crate) async fn put_back(conn: &mut Connection, leases: &[Lease], delay: Duration, is_counted: bool) -> Result<u64, StoreError> {
+pub(crate) async fn put_back(
+    conn: &mut Connection,
+    leases: &[Lease],
+    delay: Duration,
+    is_counted: bool,
+) -> Result<u64, StoreError> {
     let (ids, generations) = columns(leases);
     let done = sqlx::query!(
         r#"
@@ -297,107 +300,6 @@ pub(crate) async fn put_back(conn: &mut Connection, leases: &[Lease], delay: Dur
     Ok(done.rows_affected())
 }
 
-/// A job as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobView {
-    /// The job.
-    pub id: JobId,
-    /// Its queue.
-    pub queue: String,
-    /// Its kind.
-    pub kind: String,
-    /// `due`, `dispatched`, `running`, `scheduled` or `dead`.
-    pub state: String,
-    /// When it may next be handed out (UTC).
-    pub due_at: DateTime<Utc>,
-    /// Failed tries so far.
-    pub failures: i32,
-    /// Deliveries without an outcome.
-    pub deliveries: i32,
-    /// The last failure.
-    pub last_error: Option<String>,
-}
-
-/// The jobs that serve an attempt, oldest first, at most 100.
-pub(crate) async fn list_for_subject(conn: &mut Connection, receipt: ReceiptId) -> Result<Vec<JobView>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT id, queue, kind, due_at, failures, deliveries, last_error,
-               CASE WHEN dead_at IS NOT NULL THEN 'dead'
-                    WHEN due_at <= now() THEN 'due'
-                    WHEN phase = 'waiting' THEN 'scheduled'
-                    ELSE phase END AS "state!"
-        FROM jobs WHERE subject = $1
-        ORDER BY id
-        LIMIT 100
-        "#,
-        receipt.0
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| JobView {
-            id: JobId(row.id),
-            queue: row.queue,
-            kind: row.kind,
-            state: row.state,
-            due_at: row.due_at,
-            failures: row.failures,
-            deliveries: row.deliveries,
-            last_error: row.last_error,
-        })
-        .collect())
-}
-
-/// How a queue stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueueDepth {
-    /// The queue.
-    pub queue: Queue,
-    /// Jobs that are not dead, counted up to [`DEPTH_COUNT_MAX`].
-    pub waiting: i64,
-    /// Dead jobs, counted up to [`DEPTH_COUNT_MAX`].
-    pub dead: i64,
-    /// Seconds for which the oldest due job has been due.
-    pub oldest_due_seconds: f64,
-}
-
-/// Counting stops here, so that it costs nothing at a million rows.
-pub const DEPTH_COUNT_MAX: i64 = 10_000;
-
-/// How each queue stands, by bounded index probes.
-pub(crate) async fn depths(conn: &mut Connection) -> Result<Vec<QueueDepth>, StoreError> {
-    let names: Vec<String> = Queue::ALL.iter().map(|queue| queue.as_str().to_owned()).collect();
-    let rows = sqlx::query!(
-        r#"
-        SELECT wanted.queue AS "queue!",
-               (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE jobs.queue = wanted.queue AND dead_at IS NULL LIMIT $2) AS counted)
-                   AS "waiting!",
-               (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE jobs.queue = wanted.queue AND dead_at IS NOT NULL LIMIT $2) AS counted)
-                   AS "dead!",
-               coalesce((SELECT greatest(extract(epoch FROM now() - due_at)::float8, 0) FROM jobs
-                         WHERE jobs.queue = wanted.queue AND dead_at IS NULL ORDER BY due_at LIMIT 1), 0) AS "oldest!"
-        FROM unnest($1::text[]) AS wanted (queue)
-        "#,
-        &names,
-        DEPTH_COUNT_MAX,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            Queue::parse(&row.queue).map(|queue| QueueDepth {
-                queue,
-                waiting: row.waiting,
-                dead: row.dead,
-                oldest_due_seconds: row.oldest,
-            })
-        })
-        .collect())
-}
-
 fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {
     leases.iter().map(|lease| (lease.job.0, lease.generation)).unzip()
 }
@@ -406,15 +308,4 @@ fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {
 #[must_use]
 pub fn shorten(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
-}
-
-/// Whether an attempt has a job of that kind, dead or alive.
-pub(crate) async fn exists(conn: &mut Connection, receipt: ReceiptId, kind: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE subject = $1 AND kind = $2) AS "exists!""#,
-        receipt.0,
-        kind
-    )
-    .fetch_one(conn)
-    .await?)
 }

@@ -11,6 +11,7 @@ pub mod courses;
 pub mod credit;
 pub mod error;
 pub mod events;
+pub mod job_views;
 pub mod jobs;
 pub mod queues;
 pub mod schedule;
@@ -102,7 +103,12 @@ impl Db {
     ///
     /// When a migration fails or the database is away; nothing of a failed one remains.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        MIGRATOR.run(&self.0).await.map_err(StoreError::Migration)
+        let mut conn = self.0.acquire().await?;
+        // A large index takes longer than any statement of the daily work may.
+        sqlx::query!("SELECT set_config('statement_timeout', '0', false)").fetch_one(&mut *conn).await?;
+        MIGRATOR.run(&mut *conn).await.map_err(StoreError::Migration)?;
+        // The connection is not one for the daily work any more.
+        Ok(conn.close().await?)
     }
 
     /// Closes all connections.

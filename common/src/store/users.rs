@@ -24,12 +24,9 @@ pub struct User {
 
 /// Finds a learner.
 pub(crate) async fn find(conn: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
-    let row = sqlx::query!(
-        "SELECT user_id, username, email, full_name, is_active, country FROM users WHERE user_id = $1",
-        id.0
-    )
-    .fetch_optional(conn)
-    .await?;
+    let row = sqlx::query!("SELECT user_id, username, email, full_name, is_active, country FROM users WHERE user_id = $1", id.0)
+        .fetch_optional(conn)
+        .await?;
     Ok(row.map(|row| User {
         id: UserId(row.user_id),
         username: row.username,

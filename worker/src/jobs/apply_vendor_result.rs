@@ -44,12 +44,8 @@ pub async fn run(services: &Services, delivery: Delivery, callback: CallbackId) 
     let body = with_context(kept.receipt, "callback", |context| open(keys, context, &kept.body_sealed))
         .map_err(|_| OperationError::Unreadable("the kept callback"))?;
     let said = read_kept(&body).ok_or(OperationError::Unreadable("the kept callback"))?;
-    let verdict = VendorVerdict {
-        kind: kept.verdict,
-        reason: said.reason_json,
-        message: said.message_type,
-        signed_at: kept.signed_at,
-    };
+    let verdict =
+        VendorVerdict { kind: kept.verdict, reason: said.reason_json, message: said.message_type, signed_at: kept.signed_at };
     let now = services.now();
     let ruling = apply_result::apply(services.db(), delivery.lease, (callback, kept.receipt), &verdict, now).await?;
     let outcome = match ruling {

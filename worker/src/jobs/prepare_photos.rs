@@ -62,10 +62,11 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
         check(services, receipt, PhotoKind::Face, work.objects.face_upload.as_deref()),
         check_photo_id(services, &work),
     )?;
-    let faults: Vec<(PhotoKind, PhotoFault)> = [(PhotoKind::Face, face.as_ref().err()), (PhotoKind::PhotoId, photo_id.as_ref().err())]
-        .into_iter()
-        .filter_map(|(kind, fault)| fault.map(|fault| (kind, *fault)))
-        .collect();
+    let faults: Vec<(PhotoKind, PhotoFault)> =
+        [(PhotoKind::Face, face.as_ref().err()), (PhotoKind::PhotoId, photo_id.as_ref().err())]
+            .into_iter()
+            .filter_map(|(kind, fault)| fault.map(|fault| (kind, *fault)))
+            .collect();
     let is_slow = faults.iter().any(|(_, fault)| *fault == PhotoFault::TookTooLong);
     if is_slow && delivery.failures < SLOW_TRIES_MAX {
         return Err(PrepareError::TookTooLong);
@@ -115,7 +116,9 @@ async fn check(
         let plain = with_context(receipt, kind.as_str(), |context| open(&keys, context, &sealed))?;
         Ok(inspect(&plain, &Limits::default()))
     });
-    work.await.map_err(|_| PrepareError::Stopped)?.map_err(|_: vouch_common::photos::keys::CannotOpen| PrepareError::CannotOpen { kind: kind.as_str() })
+    work.await
+        .map_err(|_| PrepareError::Stopped)?
+        .map_err(|_: vouch_common::photos::keys::CannotOpen| PrepareError::CannotOpen { kind: kind.as_str() })
 }
 
 /// Encrypts the photos for the vendor and stores them under names that only this delivery writes.

@@ -107,7 +107,9 @@ impl SubmitError {
     /// What the attempt keeps of it: the vendor's answer, or what went wrong.
     fn answer(&self) -> String {
         match self {
-            Self::Vendor(VendorError::Refused { answer, .. } | VendorError::Busy { answer, .. }) if !answer.is_empty() => answer.clone(),
+            Self::Vendor(VendorError::Refused { answer, .. } | VendorError::Busy { answer, .. }) if !answer.is_empty() => {
+                answer.clone()
+            }
             other => vouch_common::telemetry::chain(other),
         }
     }

@@ -137,9 +137,13 @@ impl Taker {
             if tickets.is_empty() {
                 continue;
             }
-            for job in self.claim(&tickets, &stop).await {
-                let Some(permit) = permits.pop() else { break };
+            let claimed = self.claim(&tickets, &stop).await;
+            // All are in hand before any is handed on, so that none is forgotten when the worker has ended.
+            for job in &claimed {
                 self.registry.hold(job.lease);
+            }
+            for job in claimed {
+                let Some(permit) = permits.pop() else { break };
                 if self.sender.send(Slot { job, permit }).is_err() {
                     return;
                 }

@@ -216,7 +216,7 @@ impl UserDocument {
             email: text("email", &self.email)?,
             full_name: text("full_name", &self.full_name)?,
             is_active: self.is_active,
-            country,
+            country: country.map(|code| code.to_ascii_uppercase()),
         })
     }
 }
@@ -266,7 +266,8 @@ impl BlockDocument {
         };
         Ok(ReverificationBlock {
             usage: UsageKey::parse(&self.usage).ok_or_else(|| Fault::bad_request("usage must be a usage key."))?,
-            related_assessment: optional("related_assessment", self.related_assessment)?.unwrap_or_else(|| "Assessment 1".to_owned()),
+            related_assessment: optional("related_assessment", self.related_assessment)?
+                .unwrap_or_else(|| "Assessment 1".to_owned()),
             attempts: self.attempts,
             due: self.due,
             place: BlockPlace {

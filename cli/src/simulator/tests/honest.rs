@@ -12,8 +12,7 @@ use vouch_common::vendor::software_secure::request::{RequestFacts, RequestKeys, 
 
 use super::super::{Clock, Excerpt, Kind, Script, SimulatorError, start};
 use super::world::{
-    ACCESS_KEY, FACE, Heard, LIMIT, NAME, RECEIPT, World, config, decisions, photo_id_key, private_key, secret,
-    statuses,
+    ACCESS_KEY, FACE, Heard, LIMIT, NAME, RECEIPT, World, config, decisions, photo_id_key, private_key, secret, statuses,
 };
 
 #[tokio::test]

@@ -41,8 +41,7 @@ async fn the_first_submissions_meet_a_fault_and_do_not_count() {
     let fault = json!({"kind": "status", "status": 503});
     let mut world = World::with_script(json!({"answer": {"fault": fault, "first": 2}})).await;
 
-    let answers =
-        [world.submit(RECEIPT, NAME).await, world.submit(RECEIPT, NAME).await, world.submit(RECEIPT, NAME).await];
+    let answers = [world.submit(RECEIPT, NAME).await, world.submit(RECEIPT, NAME).await, world.submit(RECEIPT, NAME).await];
 
     assert_eq!(answers, [503, 503, 200]);
     assert_eq!(world.verdict().await, "PASS");
@@ -61,8 +60,7 @@ async fn a_fault_ends_when_its_time_is_over() {
 
 #[tokio::test]
 async fn too_many_requests_and_redirects_carry_their_header() {
-    let world =
-        World::with_script(json!({"answer": {"fault": {"kind": "too_many_requests", "retry_after": "7"}}})).await;
+    let world = World::with_script(json!({"answer": {"fault": {"kind": "too_many_requests", "retry_after": "7"}}})).await;
     let request = world.request(RECEIPT, NAME, "photo_id");
 
     let answer = world.post(&request).await.unwrap();

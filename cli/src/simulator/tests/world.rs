@@ -120,12 +120,8 @@ impl World {
             heard: sender,
         });
         let platform = serve(Arc::clone(&state)).await;
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(LIMIT)
-            .build()
-            .unwrap();
+        let client =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(LIMIT).build().unwrap();
         Self { simulator, platform, state, heard, now, client }
     }
 
@@ -144,8 +140,7 @@ impl World {
             user_photo_url: &self.address("photos/face"),
         };
         let (secret, face_key) = (secret(), face_key());
-        let keys =
-            RequestKeys { access_key: ACCESS_KEY, secret: &secret, public_key: &vendor_key, face_key: &face_key };
+        let keys = RequestKeys { access_key: ACCESS_KEY, secret: &secret, public_key: &vendor_key, face_key: &face_key };
         build_request(&facts, &keys, *self.now.lock().unwrap(), &mut SysRng).unwrap()
     }
 
@@ -204,8 +199,7 @@ pub(super) fn config(script: Script, clock: Clock) -> SimulatorConfig {
 pub(super) async fn serve(state: Arc<PlatformState>) -> SocketAddr {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
     let addr = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-    let routes =
-        Route::new().at("/photos/:name", get(serve_photo)).at("/results_callback", post(take_callback)).data(state);
+    let routes = Route::new().at("/photos/:name", get(serve_photo)).at("/results_callback", post(take_callback)).data(state);
     tokio::spawn(Server::new_with_acceptor(acceptor).run(routes));
     addr
 }

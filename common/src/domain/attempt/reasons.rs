@@ -14,11 +14,7 @@ pub const UNREADABLE: &str = "There was an error verifying your ID photos.";
 const TEXTS: [(&str, &str, &str); 14] = [
     ("photoIdReasons", "Not provided", "No photo ID was provided."),
     ("photoIdReasons", "Text not clear", "We couldn't read your name from your photo ID image."),
-    (
-        "generalReasons",
-        "Name mismatch",
-        "The name associated with your account and the name on your ID do not match.",
-    ),
+    ("generalReasons", "Name mismatch", "The name associated with your account and the name on your ID do not match."),
     ("userPhotoReasons", "Image not clear", "The image of your face was not clear."),
     ("userPhotoReasons", "Face out of view", "Your face was not visible in your self-photo."),
     ("generalReasons", "EdX name not provided", "Your account does not say your full name."),
@@ -112,10 +108,22 @@ mod tests {
     #[test]
     fn any_other_shape_gives_the_general_sentence_and_never_a_failure() {
         for odd in [
-            "not JSON", r#""Invalid photo""#, r#""""#, "[]", "null", "5", "true", "[null]", r#"["x"]"#, "{}",
-            r#"[{"photoIdReasons":null}]"#, r#"[{"photoIdReasons":"Not provided"}]"#,
-            r#"[{"photoIdReasons":["Not provided","Something new"]}]"#, r#"[{"Ünknown":["Not provided"]}]"#,
-            r#"{"photoIdReasons":["Not provided"]}"#, "Denied by hand",
+            "not JSON",
+            r#""Invalid photo""#,
+            r#""""#,
+            "[]",
+            "null",
+            "5",
+            "true",
+            "[null]",
+            r#"["x"]"#,
+            "{}",
+            r#"[{"photoIdReasons":null}]"#,
+            r#"[{"photoIdReasons":"Not provided"}]"#,
+            r#"[{"photoIdReasons":["Not provided","Something new"]}]"#,
+            r#"[{"Ünknown":["Not provided"]}]"#,
+            r#"{"photoIdReasons":["Not provided"]}"#,
+            "Denied by hand",
         ] {
             assert_eq!(texts(odd), [UNREADABLE], "{odd}");
         }

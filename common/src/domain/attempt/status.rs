@@ -21,8 +21,7 @@ pub enum Status {
 
 impl Status {
     /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Created, Self::Ready, Self::Submitted, Self::MustRetry, Self::Approved, Self::Denied];
+    pub const ALL: [Self; 6] = [Self::Created, Self::Ready, Self::Submitted, Self::MustRetry, Self::Approved, Self::Denied];
 
     /// The state's name in SQL, the API, logs and metrics.
     #[must_use]

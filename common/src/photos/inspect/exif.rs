@@ -39,10 +39,7 @@ fn find_orientation(tiff: &[u8]) -> Option<u16> {
     let table_at = usize::try_from(order.u32(tiff, 4)?).ok()?;
     let count = usize::from(order.u16(tiff, table_at)?).min(ENTRIES_MAX);
     let entries = tiff.get(table_at.checked_add(2)?..)?;
-    let entry = entries
-        .chunks_exact(ENTRY_BYTES)
-        .take(count)
-        .find(|entry| order.u16(entry, 0) == Some(TAG_ORIENTATION))?;
+    let entry = entries.chunks_exact(ENTRY_BYTES).take(count).find(|entry| order.u16(entry, 0) == Some(TAG_ORIENTATION))?;
     let is_one_short = order.u16(entry, 2)? == TYPE_SHORT && order.u32(entry, 4)? == 1;
     is_one_short.then(|| order.u16(entry, 8)).flatten()
 }

@@ -49,19 +49,12 @@ pub(super) struct Gate<'a> {
 impl<'a> Gate<'a> {
     /// Starts the time of one inspection.
     pub(super) fn open(limits: &'a Limits) -> Self {
-        Self {
-            limits,
-            deadline: Instant::now().checked_add(limits.time_max),
-        }
+        Self { limits, deadline: Instant::now().checked_add(limits.time_max) }
     }
 
     /// Refuses if the time is over.
     pub(super) fn check_time(&self) -> Result<(), PhotoFault> {
-        if self.is_over() {
-            Err(PhotoFault::TookTooLong)
-        } else {
-            Ok(())
-        }
+        if self.is_over() { Err(PhotoFault::TookTooLong) } else { Ok(()) }
     }
 
     /// Refuses a size, in pixels, that the header claims.
@@ -80,11 +73,7 @@ impl<'a> Gate<'a> {
 
     /// Refuses work that would hold more than the allowed memory at one time.
     pub(super) fn check_memory(&self, bytes: u64) -> Result<(), PhotoFault> {
-        if bytes > self.limits.memory_bytes_max {
-            Err(PhotoFault::TooLarge)
-        } else {
-            Ok(())
-        }
+        if bytes > self.limits.memory_bytes_max { Err(PhotoFault::TooLarge) } else { Ok(()) }
     }
 
     /// Returns the most memory, in bytes, that a decoder may be given.
@@ -93,8 +82,7 @@ impl<'a> Gate<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
@@ -107,18 +95,11 @@ pub(super) struct TimedReader<'a> {
 impl<'a> TimedReader<'a> {
     /// Reads `bytes` until the gate's time is over.
     pub(super) fn new(bytes: &'a [u8], gate: Gate<'a>) -> Self {
-        Self {
-            inner: Cursor::new(bytes),
-            gate,
-        }
+        Self { inner: Cursor::new(bytes), gate }
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.gate.is_over() {
-            Err(io::Error::from(io::ErrorKind::TimedOut))
-        } else {
-            Ok(())
-        }
+        if self.gate.is_over() { Err(io::Error::from(io::ErrorKind::TimedOut)) } else { Ok(()) }
     }
 }
 

@@ -17,11 +17,8 @@ const TONE_DISTANCE_MAX: f64 = 0.015;
 /// What sRGB's tone curve makes of one half.
 const TONE_AT_HALF: f64 = 0.2140;
 /// sRGB's primaries as XYZ under the D50 light that profiles use.
-const PRIMARIES: [([u8; 4], [f64; 3]); 3] = [
-    (*b"rXYZ", [0.4361, 0.2225, 0.0139]),
-    (*b"gXYZ", [0.3851, 0.7169, 0.0971]),
-    (*b"bXYZ", [0.1431, 0.0606, 0.7141]),
-];
+const PRIMARIES: [([u8; 4], [f64; 3]); 3] =
+    [(*b"rXYZ", [0.4361, 0.2225, 0.0139]), (*b"gXYZ", [0.3851, 0.7169, 0.0971]), (*b"bXYZ", [0.1431, 0.0606, 0.7141])];
 
 /// How a photo's pixels are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +50,8 @@ pub(super) fn keep_needed(profile: &[u8], model: ColourModel) -> Option<Vec<u8>>
 fn is_srgb(profile: &[u8]) -> bool {
     // A table overrides primaries, so a profile that has one is judged as not sRGB.
     find_tag(profile, *b"A2B0").is_none()
-        && PRIMARIES
-            .iter()
-            .all(|(name, wanted)| has_primary(profile, *name, *wanted))
-        && [*b"rTRC", *b"gTRC", *b"bTRC"]
-            .into_iter()
-            .all(|name| has_srgb_tone(profile, name))
+        && PRIMARIES.iter().all(|(name, wanted)| has_primary(profile, *name, *wanted))
+        && [*b"rTRC", *b"gTRC", *b"bTRC"].into_iter().all(|name| has_srgb_tone(profile, name))
 }
 
 fn has_primary(profile: &[u8], name: [u8; 4], wanted: [f64; 3]) -> bool {
@@ -66,15 +59,14 @@ fn has_primary(profile: &[u8], name: [u8; 4], wanted: [f64; 3]) -> bool {
         return false;
     };
     tag.starts_with(b"XYZ ")
-        && [8, 12, 16].iter().zip(wanted).all(|(at, wanted)| {
-            fixed_at(tag, *at).is_some_and(|found| (found - wanted).abs() <= PRIMARY_DISTANCE_MAX)
-        })
+        && [8, 12, 16]
+            .iter()
+            .zip(wanted)
+            .all(|(at, wanted)| fixed_at(tag, *at).is_some_and(|found| (found - wanted).abs() <= PRIMARY_DISTANCE_MAX))
 }
 
 fn has_srgb_tone(profile: &[u8], name: [u8; 4]) -> bool {
-    find_tag(profile, name)
-        .and_then(tone_at_half)
-        .is_some_and(|tone| (tone - TONE_AT_HALF).abs() <= TONE_DISTANCE_MAX)
+    find_tag(profile, name).and_then(tone_at_half).is_some_and(|tone| (tone - TONE_AT_HALF).abs() <= TONE_DISTANCE_MAX)
 }
 
 /// What a tone curve makes of one half, or `None` if it makes no sense.
@@ -119,11 +111,8 @@ fn parametric_at_half(tag: &[u8]) -> Option<f64> {
 
 fn find_tag(profile: &[u8], name: [u8; 4]) -> Option<&[u8]> {
     let count = usize::try_from(u32_at(profile, HEADER_BYTES)?).ok()?;
-    let entry = profile
-        .get(HEADER_BYTES + 4..)?
-        .chunks_exact(12)
-        .take(count.min(TAGS_MAX))
-        .find(|entry| entry.starts_with(&name))?;
+    let entry =
+        profile.get(HEADER_BYTES + 4..)?.chunks_exact(12).take(count.min(TAGS_MAX)).find(|entry| entry.starts_with(&name))?;
     let start = usize::try_from(u32_at(entry, 4)?).ok()?;
     let length = usize::try_from(u32_at(entry, 8)?).ok()?;
     profile.get(start..start.checked_add(length)?)

@@ -68,21 +68,11 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<CleanPhoto, PhotoFault> 
     let mut image = pixels::decode(&photo, format, &gate)?;
     pixels::check_visible(&image)?;
     if photo.orientation == Orientation::NoTransforms {
-        return Ok(CleanPhoto {
-            bytes: photo.bytes,
-            format,
-            width: photo.width,
-            height: photo.height,
-        });
+        return Ok(CleanPhoto { bytes: photo.bytes, format, width: photo.width, height: photo.height });
     }
     image.apply_orientation(photo.orientation);
     gate.check_time()?;
-    Ok(CleanPhoto {
-        bytes: pixels::encode(&image, &photo, format, &gate)?,
-        format,
-        width: image.width(),
-        height: image.height(),
-    })
+    Ok(CleanPhoto { bytes: pixels::encode(&image, &photo, format, &gate)?, format, width: image.width(), height: image.height() })
 }
 
 /// A photo without its metadata, not yet turned, and what its metadata said.

@@ -28,11 +28,7 @@ const BRIGHT_MIN: u8 = 16;
 const SPREAD_MAX: u8 = 8;
 
 /// Decodes the whole photo, within the gate's memory and time.
-pub(super) fn decode(
-    photo: &Stripped,
-    format: PhotoFormat,
-    gate: &Gate,
-) -> Result<DynamicImage, PhotoFault> {
+pub(super) fn decode(photo: &Stripped, format: PhotoFormat, gate: &Gate) -> Result<DynamicImage, PhotoFault> {
     let reader = TimedReader::new(&photo.bytes, *gate);
     let decoded = contain(|| match format {
         PhotoFormat::Jpeg => DynamicImage::from_decoder(JpegDecoder::new(reader)?),
@@ -45,11 +41,7 @@ pub(super) fn decode(
     });
     gate.check_time()?;
     let image = decoded.ok_or(PhotoFault::Damaged)?;
-    if image.dimensions() == (photo.width, photo.height) {
-        Ok(image)
-    } else {
-        Err(PhotoFault::Damaged)
-    }
+    if image.dimensions() == (photo.width, photo.height) { Ok(image) } else { Err(PhotoFault::Damaged) }
 }
 
 /// Refuses a picture on which nothing can be seen.
@@ -67,12 +59,7 @@ pub(super) fn check_visible(image: &DynamicImage) -> Result<(), PhotoFault> {
 }
 
 /// Encodes a picture that has been turned, in its own format, with nothing but its colours.
-pub(super) fn encode(
-    image: &DynamicImage,
-    photo: &Stripped,
-    format: PhotoFormat,
-    gate: &Gate,
-) -> Result<Vec<u8>, PhotoFault> {
+pub(super) fn encode(image: &DynamicImage, photo: &Stripped, format: PhotoFormat, gate: &Gate) -> Result<Vec<u8>, PhotoFault> {
     let mut writer = TimedWriter::new(*gate);
     let written = contain(|| match format {
         PhotoFormat::Jpeg => {
@@ -93,11 +80,7 @@ pub(super) fn encode(
     })
 }
 
-fn write(
-    image: &DynamicImage,
-    mut encoder: impl ImageEncoder,
-    profile: Option<&[u8]>,
-) -> ImageResult<()> {
+fn write(image: &DynamicImage, mut encoder: impl ImageEncoder, profile: Option<&[u8]>) -> ImageResult<()> {
     if let Some(profile) = profile {
         // An encoder that cannot keep a profile still keeps the picture.
         let _ = encoder.set_icc_profile(profile.to_vec());
@@ -119,10 +102,7 @@ struct Histogram {
 }
 
 impl Histogram {
-    const EMPTY: Self = Self {
-        counts: [0; 256],
-        total: 0,
-    };
+    const EMPTY: Self = Self { counts: [0; 256], total: 0 };
 
     fn add(&mut self, value: u8) {
         if let Some(count) = self.counts.get_mut(usize::from(value)) {
@@ -185,11 +165,7 @@ impl<'a> TimedWriter<'a> {
     const BYTES_PER_CHECK: usize = 4096;
 
     fn new(gate: Gate<'a>) -> Self {
-        Self {
-            bytes: Vec::new(),
-            check_at: Self::BYTES_PER_CHECK,
-            gate,
-        }
+        Self { bytes: Vec::new(), check_at: Self::BYTES_PER_CHECK, gate }
     }
 }
 

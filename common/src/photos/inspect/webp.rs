@@ -57,10 +57,7 @@ fn split_chunk(bytes: &[u8]) -> Result<(Chunk<'_>, &[u8]), PhotoFault> {
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let (content, rest) = rest.split_at_checked(length)?;
         let padding = length % 2;
-        let chunk = Chunk {
-            kind: *kind,
-            content,
-        };
+        let chunk = Chunk { kind: *kind, content };
         Some((chunk, rest.get(padding..)?))
     };
     find().ok_or(PhotoFault::Damaged)
@@ -89,16 +86,8 @@ struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     fn parse(kind: [u8; 4], content: &'a [u8]) -> Result<Self, PhotoFault> {
-        let size = if &kind == b"VP8 " {
-            lossy_size(content)
-        } else {
-            lossless_size(content)
-        };
-        Ok(Self {
-            kind,
-            content,
-            size: size.ok_or(PhotoFault::Damaged)?,
-        })
+        let size = if &kind == b"VP8 " { lossy_size(content) } else { lossless_size(content) };
+        Ok(Self { kind, content, size: size.ok_or(PhotoFault::Damaged)? })
     }
 }
 
@@ -139,10 +128,7 @@ impl Extended {
         }
         Ok(Self {
             has_alpha: flags & FLAG_ALPHA != 0,
-            size: (
-                u32::from_le_bytes([*w0, *w1, *w2, 0]) + 1,
-                u32::from_le_bytes([*h0, *h1, *h2, 0]) + 1,
-            ),
+            size: (u32::from_le_bytes([*w0, *w1, *w2, 0]) + 1, u32::from_le_bytes([*h0, *h1, *h2, 0]) + 1),
         })
     }
 
@@ -199,8 +185,7 @@ impl<'a> Parts<'a> {
 
     fn finish(self) -> Result<Stripped, PhotoFault> {
         let picture = self.picture.ok_or(PhotoFault::Damaged)?;
-        let profile =
-            (self.profile).and_then(|profile| icc::keep_needed(profile, ColourModel::Rgb));
+        let profile = (self.profile).and_then(|profile| icc::keep_needed(profile, ColourModel::Rgb));
         let mut content = b"WEBP".to_vec();
         if let Some(extended) = &self.extended {
             if extended.size != picture.size {

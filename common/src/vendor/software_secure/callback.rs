@@ -9,9 +9,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::canonical::{Message, has_line_break};
-use super::signature::{
-    Credentials, find_matching_secret, is_fresh, is_same_access_key, parse_date, split_authorization,
-};
+use super::signature::{Credentials, find_matching_secret, is_fresh, is_same_access_key, parse_date, split_authorization};
 use super::{VENDOR, python};
 use crate::secret::Secret;
 use crate::vendor::strict_json::{Json, Members, parse};
@@ -186,9 +184,9 @@ fn find_odd_text(value: &Json) -> Option<Doubt> {
 fn find_odd_reason(value: &Json) -> Option<Doubt> {
     match value {
         Json::List(items) => items.iter().find_map(find_odd_reason),
-        Json::Object(members) => members.iter().find_map(|(key, inner)| {
-            has_line_break(key).then_some(Doubt::LineBreak).or_else(|| find_odd_reason(inner))
-        }),
+        Json::Object(members) => members
+            .iter()
+            .find_map(|(key, inner)| has_line_break(key).then_some(Doubt::LineBreak).or_else(|| find_odd_reason(inner))),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) => find_odd_text(value),
     }
 }

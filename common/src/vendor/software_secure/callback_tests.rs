@@ -177,11 +177,7 @@ fn every_live_secret_is_accepted_and_a_retired_one_is_not() {
 fn a_flipped_bit_in_body_date_or_signature_is_refused() {
     let value = authorization(&pass_body(), Some(DATE), None, &secret());
     let flipped = value.replace("ewW9", "exW9");
-    let later = CallbackHeaders {
-        authorization: Some(&value),
-        date: Some("Wed, 01 Jun 2016 12:00:01 GMT"),
-        content_type: None,
-    };
+    let later = CallbackHeaders { authorization: Some(&value), date: Some("Wed, 01 Jun 2016 12:00:01 GMT"), content_type: None };
 
     let mismatch = Refusal::SignatureInvalid(Doubt::Mismatch);
     assert_ne!(value, flipped);

@@ -100,8 +100,7 @@ mod tests {
 
     #[test]
     fn verdicts_are_written_as_in_vectors_2_and_3() {
-        let pass =
-            format!(r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#);
+        let pass = format!(r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#);
         let fail = format!(
             r#"{{"EdX-ID":"{RECEIPT}","Result":"FAIL","Reason":[{{"photoIdReasons":["Not provided"]}}],
                 "MessageType":"Photo reasons"}}"#

@@ -112,15 +112,9 @@ pub fn decrypt_photo(stored: &[u8], key: &PhotoKey) -> Result<Vec<u8>, DecryptPh
     let sealed = URL_SAFE.decode(stored).map_err(|cause| DecryptPhotoError::NotBase64 { cause })?;
     let iv = key.iv().into();
     let plain = match &key.0 {
-        KeyBytes::Aes128(key) => {
-            cbc::Decryptor::<Aes128>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed)
-        }
-        KeyBytes::Aes192(key) => {
-            cbc::Decryptor::<Aes192>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed)
-        }
-        KeyBytes::Aes256(key) => {
-            cbc::Decryptor::<Aes256>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed)
-        }
+        KeyBytes::Aes128(key) => cbc::Decryptor::<Aes128>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed),
+        KeyBytes::Aes192(key) => cbc::Decryptor::<Aes192>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed),
+        KeyBytes::Aes256(key) => cbc::Decryptor::<Aes256>::new(&(**key).into(), &iv).decrypt_padded_vec::<Pkcs7>(&sealed),
     };
     plain.map_err(|PaddingError| DecryptPhotoError::Padding)
 }

@@ -5,10 +5,8 @@ use super::rsa_keys::{VendorPrivateKey, VendorPublicKey};
 use crate::secret::Secret;
 use crate::vendor::strict_json::{Json, Members, parse};
 
-pub(crate) const PRIVATE_PEM: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-private.pem"));
-pub(crate) const PUBLIC_PEM: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-public.pem"));
+pub(crate) const PRIVATE_PEM: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-private.pem"));
+pub(crate) const PUBLIC_PEM: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-public.pem"));
 pub(crate) const PUBLIC_OPENSSH: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/vendor-test-public-openssh.txt"));
 pub(crate) const WRAPPED_K1: &str =

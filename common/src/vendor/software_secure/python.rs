@@ -205,10 +205,8 @@ mod tests {
 
     #[test]
     fn a_nested_list_is_written_in_pythons_notation() {
-        let value = parse(
-            r#"[1, null, true, false, 2.0, 9223372036854775808, ["x", "it's", "\"'", "é\n\\ƴ😀"], {"k": "v"}]"#
-                .as_bytes(),
-        );
+        let value =
+            parse(r#"[1, null, true, false, 2.0, 9223372036854775808, ["x", "it's", "\"'", "é\n\\ƴ😀"], {"k": "v"}]"#.as_bytes());
 
         assert_eq!(
             to_text(&value.unwrap()),
@@ -218,8 +216,7 @@ mod tests {
 
     #[test]
     fn json_is_written_with_blanks_and_in_ascii() {
-        let value =
-            parse(r#"{"b":["é😀\"\\\n\r\t\b\f\u0001\u007f",{}],"a":[null,true,false,1e3,1e999,[]]}"#.as_bytes());
+        let value = parse(r#"{"b":["é😀\"\\\n\r\t\b\f\u0001\u007f",{}],"a":[null,true,false,1e3,1e999,[]]}"#.as_bytes());
 
         assert_eq!(
             to_json_text(&value.unwrap()),

@@ -72,8 +72,7 @@ pub fn build_request<R: TryCryptoRng + ?Sized>(
     rng: &mut R,
 ) -> Result<SignedRequest, BuildRequestError> {
     check(facts, keys.access_key)?;
-    let user_photo_key =
-        keys.public_key.wrap(keys.face_key, rng).map_err(|cause| BuildRequestError::WrapFaceKey { cause })?;
+    let user_photo_key = keys.public_key.wrap(keys.face_key, rng).map_err(|cause| BuildRequestError::WrapFaceKey { cause })?;
     seal(facts, keys, date, &user_photo_key)
 }
 
@@ -93,16 +92,10 @@ fn seal(
         ("UserPhotoKey", user_photo_key),
     ]);
     let body = serde_json::to_vec_pretty(&fields).map_err(|cause| BuildRequestError::WriteBody { cause })?;
-    let signed: Members =
-        fields.into_iter().map(|(name, value)| (name.to_owned(), Json::Text(value.to_owned()))).collect();
+    let signed: Members = fields.into_iter().map(|(name, value)| (name.to_owned(), Json::Text(value.to_owned()))).collect();
     let date = format_date(date);
-    let message = Message {
-        method: "POST",
-        content_type: Some(CONTENT_TYPE),
-        date: Some(&date),
-        content_md5: None,
-        body: &signed,
-    };
+    let message =
+        Message { method: "POST", content_type: Some(CONTENT_TYPE), date: Some(&date), content_md5: None, body: &signed };
     let authorization = sign(&message, keys.access_key, keys.secret);
     let headers = [("Content-Type", CONTENT_TYPE.to_owned()), ("Date", date), ("Authorization", authorization)]
         .map(|(name, value)| (name.to_owned(), value));
@@ -209,13 +202,8 @@ mod tests {
         let request = build(&FACTS).unwrap();
 
         let Json::Object(body) = parse(&request.body).unwrap() else { panic!("the body is an object") };
-        let message = Message {
-            method: "POST",
-            content_type: Some("application/json"),
-            date: Some(DATE),
-            content_md5: None,
-            body: &body,
-        };
+        let message =
+            Message { method: "POST", content_type: Some("application/json"), date: Some(DATE), content_md5: None, body: &body };
         let credentials = split_authorization(&request.headers[2].1).unwrap();
         assert_eq!(find_matching_secret(&[message], credentials.signature, &[secret()]), Some(0));
         let Some(Json::Text(wrapped)) = Json::Object(body.clone()).find("UserPhotoKey").cloned() else {

@@ -34,9 +34,7 @@ impl VendorPublicKey {
             Ok(text) if text.starts_with("-----BEGIN RSA PUBLIC KEY") => {
                 rsa::PublicKey::from_pkcs1_pem(text).map_err(RsaKeyError::public)?
             }
-            Ok(text) if text.starts_with("-----") => {
-                rsa::PublicKey::from_public_key_pem(text).map_err(RsaKeyError::public)?
-            }
+            Ok(text) if text.starts_with("-----") => rsa::PublicKey::from_public_key_pem(text).map_err(RsaKeyError::public)?,
             Ok(text) if text.starts_with("ssh-rsa ") => read_openssh(text)?,
             Ok(text) => match STANDARD.decode(without_white_space(text)) {
                 Ok(der) => public_from_der(&der)?,
@@ -79,9 +77,7 @@ impl VendorPrivateKey {
             Ok(text) if text.starts_with("-----BEGIN RSA PRIVATE KEY") => {
                 rsa::PrivateKey::from_pkcs1_pem(text).map_err(RsaKeyError::private)?
             }
-            Ok(text) if text.starts_with("-----") => {
-                rsa::PrivateKey::from_pkcs8_pem(text).map_err(RsaKeyError::private)?
-            }
+            Ok(text) if text.starts_with("-----") => rsa::PrivateKey::from_pkcs8_pem(text).map_err(RsaKeyError::private)?,
             Ok(_) | Err(_) => rsa::PrivateKey::from_pkcs8_der(bytes)
                 .or_else(|_| rsa::PrivateKey::from_pkcs1_der(bytes))
                 .map_err(RsaKeyError::private)?,
@@ -100,8 +96,7 @@ impl VendorPrivateKey {
     /// # Errors
     /// [`UnwrapKeyError`] if the text is no base64, was wrapped for another key, or holds no AES key.
     pub fn unwrap(&self, wrapped: &str) -> Result<PhotoKey, UnwrapKeyError> {
-        let wrapped =
-            STANDARD.decode(without_white_space(wrapped)).map_err(|cause| UnwrapKeyError::NotBase64 { cause })?;
+        let wrapped = STANDARD.decode(without_white_space(wrapped)).map_err(|cause| UnwrapKeyError::NotBase64 { cause })?;
         let key = self.0.oaep_decrypt::<Sha1>(&wrapped).map_err(|cause| UnwrapKeyError::NotOurs { cause })?;
         PhotoKey::parse_bytes(&Zeroizing::new(key)).map_err(|cause| UnwrapKeyError::NotAKey { cause })
     }
@@ -114,9 +109,7 @@ impl fmt::Debug for VendorPrivateKey {
 }
 
 fn public_from_der(der: &[u8]) -> Result<rsa::PublicKey, RsaKeyError> {
-    rsa::PublicKey::from_public_key_der(der)
-        .or_else(|_| rsa::PublicKey::from_pkcs1_der(der))
-        .map_err(RsaKeyError::public)
+    rsa::PublicKey::from_public_key_der(der).or_else(|_| rsa::PublicKey::from_pkcs1_der(der)).map_err(RsaKeyError::public)
 }
 
 /// Reads `ssh-rsa <base64> [comment]`: three fields, each after its length: the name, the exponent, the modulus.
@@ -236,9 +229,7 @@ mod tests {
     use rsa::pkcs1::{EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
     use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 
-    use super::super::fixtures::{
-        K1_HEX, PRIVATE_PEM, PUBLIC_OPENSSH, PUBLIC_PEM, WRAPPED_K1, k1, private_key, public_key,
-    };
+    use super::super::fixtures::{K1_HEX, PRIVATE_PEM, PUBLIC_OPENSSH, PUBLIC_PEM, WRAPPED_K1, k1, private_key, public_key};
     use super::{RsaKeyError, UnwrapKeyError, VendorPrivateKey, VendorPublicKey, without_white_space};
 
     #[test]
@@ -314,8 +305,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused_without_printing_it() {
-        for text in ["", "hello", "ssh-rsa", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", PRIVATE_PEM]
-        {
+        for text in ["", "hello", "ssh-rsa", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", PRIVATE_PEM] {
             assert!(VendorPublicKey::parse(text.as_bytes()).is_err());
         }
         for text in ["ssh-rsa ", "ssh-rsa AAAA", "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB", "ssh-rsa AAAAB3NzaC1yc2H/////"] {

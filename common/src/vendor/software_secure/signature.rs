@@ -118,8 +118,8 @@ mod tests {
     use super::super::canonical::Message;
     use super::super::fixtures::{ACCESS_KEY, DATE, RECEIPT, members, secret};
     use super::{
-        Credentials, VECTOR_4_BODY, find_matching_secret, format_date, hmac_sha256, is_fresh, is_same_access_key,
-        parse_date, sign, split_authorization,
+        Credentials, VECTOR_4_BODY, find_matching_secret, format_date, hmac_sha256, is_fresh, is_same_access_key, parse_date,
+        sign, split_authorization,
     };
     use crate::secret::Secret;
     use crate::vendor::strict_json::Members;
@@ -129,9 +129,7 @@ mod tests {
     }
 
     fn pass() -> Members {
-        members(&format!(
-            r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#
-        ))
+        members(&format!(r#"{{"EdX-ID":"{RECEIPT}","Result":"PASS","Reason":"","MessageType":"You have been verified."}}"#))
     }
 
     #[test]
@@ -175,8 +173,7 @@ mod tests {
     #[test]
     fn the_hmac_meets_rfc_4231_for_short_and_long_keys() {
         let short = hmac_sha256(&Secret::new("Jefe"), b"what do ya want for nothing?");
-        let long =
-            hmac_sha256(&Secret::new(vec![0xaa; 131]), b"Test Using Larger Than Block-Size Key - Hash Key First");
+        let long = hmac_sha256(&Secret::new(vec![0xaa; 131]), b"Test Using Larger Than Block-Size Key - Hash Key First");
 
         assert_eq!(hex::encode(short), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         assert_eq!(hex::encode(long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
@@ -188,9 +185,8 @@ mod tests {
         let bare = message(&body);
         let typed = Message { content_type: Some("application/json"), ..bare };
         let secrets = [Secret::new("new"), Secret::new("old")];
-        let signature = |message: &Message<'_>, secret: &Secret| {
-            sign(message, ACCESS_KEY, secret).split_once(':').unwrap().1.to_owned()
-        };
+        let signature =
+            |message: &Message<'_>, secret: &Secret| sign(message, ACCESS_KEY, secret).split_once(':').unwrap().1.to_owned();
 
         for message in [bare, typed] {
             for (place, secret) in secrets.iter().enumerate() {

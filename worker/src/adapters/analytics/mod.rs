@@ -48,7 +48,8 @@ impl Analytics {
     ///
     /// When the address can't be used.
     pub fn new(settings: &config::Analytics) -> Result<Self, AnalyticsError> {
-        let http = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).build().map_err(AnalyticsError::Unreachable)?;
+        let http =
+            Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).build().map_err(AnalyticsError::Unreachable)?;
         let url = settings.url.join("v1/track").map_err(|_| AnalyticsError::Address)?;
         Ok(Self { http, url, key: settings.key.clone() })
     }

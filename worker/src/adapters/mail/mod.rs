@@ -39,10 +39,14 @@ impl Mailer {
     pub fn new(settings: &Settings) -> Result<Self, MailError> {
         let mail = settings.mail.as_ref().ok_or(MailError::Setting("VOUCH_SMTP_URL"))?;
         let url = String::from_utf8_lossy(mail.smtp_url.expose()).into_owned();
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(MailError::SetUp)?.timeout(Some(TIMEOUT)).build();
+        let transport =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(MailError::SetUp)?.timeout(Some(TIMEOUT)).build();
         let public_url = settings.public_url.as_str().trim_end_matches('/');
-        let dashboard_url =
-            if settings.dashboard_url.starts_with('/') { format!("{public_url}{}", settings.dashboard_url) } else { settings.dashboard_url.clone() };
+        let dashboard_url = if settings.dashboard_url.starts_with('/') {
+            format!("{public_url}{}", settings.dashboard_url)
+        } else {
+            settings.dashboard_url.clone()
+        };
         let site = Site {
             platform_name: settings.platform_name.clone(),
             support_email: settings.support_email.clone(),

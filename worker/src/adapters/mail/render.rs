@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn every_mail_has_subject_text_and_html_with_names_escaped() {
-        for template in [MailTemplate::PhotosReceived, MailTemplate::Approved, MailTemplate::Denied, MailTemplate::CreditEligible] {
+        for template in [MailTemplate::PhotosReceived, MailTemplate::Approved, MailTemplate::Denied, MailTemplate::CreditEligible]
+        {
             let mail = render(template);
             assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'));
             assert!(mail.text.contains("Demo & Sons"), "{}", mail.text);

@@ -22,6 +22,9 @@ use crate::runtime::job::{Classify, Verdict};
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// How long the whole queue waits after a 429 that does not say how long.
+const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
+
 /// What goes to the vendor about one attempt.
 pub struct VendorRequest<'a> {
     /// The attempt's public name.
@@ -106,8 +109,7 @@ impl VendorClient {
             user_photo_url: request.face_url.as_str(),
         };
         let secret = self.settings.secrets.first().ok_or(VendorError::Setting("VOUCH_VENDOR_SECRET_KEYS"))?;
-        let keys =
-            RequestKeys { access_key: &self.access_key, secret, public_key: &self.public_key, face_key: &self.face_key };
+        let keys = RequestKeys { access_key: &self.access_key, secret, public_key: &self.public_key, face_key: &self.face_key };
         let signed = build_request(&facts, &keys, now, &mut SysRng).map_err(VendorError::Build)?;
         let mut post = self.http.post(self.url.clone()).body(signed.body);
         for (name, value) in &signed.headers {
@@ -205,9 +207,10 @@ impl Classify for VendorError {
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Busy { status, wait: Some(wait), .. } => {
-                Verdict::RetryAfter { wait: clamp_retry_after(*wait), is_for_all: status.as_u16() == 429 }
+            Self::Busy { status, wait, .. } if status.as_u16() == 429 => {
+                Verdict::RetryAfter { wait: clamp_retry_after(wait.unwrap_or(RATE_LIMIT_WAIT)), is_for_all: true }
             }
+            Self::Busy { wait: Some(wait), .. } => Verdict::RetryAfter { wait: clamp_retry_after(*wait), is_for_all: false },
             Self::NoRandomness | Self::Unreachable(_) | Self::Busy { .. } => Verdict::Retry,
             Self::Build(BuildRequestError::WrapFaceKey { .. }) | Self::Wrap(_) => Verdict::Retry,
             Self::Setting(_) | Self::SetUp(_) | Self::Build(_) | Self::Refused { .. } => Verdict::GiveUp,
@@ -229,7 +232,7 @@ mod tests {
         for status in [200, 201, 202, 204] {
             assert_eq!(verdict(status), None, "{status}");
         }
-        for status in [408, 425, 429, 500, 502, 503, 504, 599] {
+        for status in [408, 425, 500, 502, 503, 504, 599] {
             assert_eq!(verdict(status), Some(Verdict::Retry), "{status}");
         }
         for status in [301, 302, 307, 400, 401, 403, 404, 409, 410, 422] {
@@ -246,5 +249,6 @@ mod tests {
         let wait = Duration::from_secs(30);
         assert_eq!(with_wish(429), Some(Verdict::RetryAfter { wait, is_for_all: true }));
         assert_eq!(with_wish(503), Some(Verdict::RetryAfter { wait, is_for_all: false }));
+        assert_eq!(verdict(429), Some(Verdict::RetryAfter { wait: RATE_LIMIT_WAIT, is_for_all: true }));
     }
 }

@@ -42,16 +42,7 @@ pub(super) struct Frame {
 impl Frame {
     /// Reads a start-of-frame segment. Allocates nothing that grows with the picture.
     pub(super) fn parse(payload: &[u8], is_progressive: bool) -> Result<Self, PhotoFault> {
-        let [
-            8,
-            height_high,
-            height_low,
-            width_high,
-            width_low,
-            count,
-            list @ ..,
-        ] = payload
-        else {
+        let [8, height_high, height_low, width_high, width_low, count, list @ ..] = payload else {
             return Err(PhotoFault::Damaged);
         };
         let width = usize::from(u16::from_be_bytes([*width_high, *width_low]));
@@ -210,9 +201,7 @@ impl Tables {
 
     /// Returns the quantization step of block means in `slot`.
     pub(super) fn dc_step(&self, slot: usize) -> Result<u16, PhotoFault> {
-        find(&self.dc_steps, slot)
-            .copied()
-            .ok_or(PhotoFault::Damaged)
+        find(&self.dc_steps, slot).copied().ok_or(PhotoFault::Damaged)
     }
 }
 
@@ -244,9 +233,7 @@ impl ScanHeader {
     /// Reads a start-of-scan segment and checks it against the frame.
     pub(super) fn parse(payload: &[u8], frame: &Frame) -> Result<Self, PhotoFault> {
         let (count, rest) = payload.split_first().ok_or(PhotoFault::Damaged)?;
-        let (entries, rest) = rest
-            .split_at_checked(usize::from(*count) * 2)
-            .ok_or(PhotoFault::Damaged)?;
+        let (entries, rest) = rest.split_at_checked(usize::from(*count) * 2).ok_or(PhotoFault::Damaged)?;
         let [first, last, bits] = rest else {
             return Err(PhotoFault::Damaged);
         };
@@ -260,40 +247,21 @@ impl ScanHeader {
             if parts.iter().any(|part| part.component == component) {
                 return Err(PhotoFault::Damaged);
             }
-            parts.push(Part {
-                component,
-                dc: usize::from(tables >> 4),
-                ac: usize::from(tables & 15),
-            });
+            parts.push(Part { component, dc: usize::from(tables >> 4), ac: usize::from(tables & 15) });
         }
-        let header = Self {
-            parts,
-            first: *first,
-            last: *last,
-            high: bits >> 4,
-            low: bits & 15,
-        };
+        let header = Self { parts, first: *first, last: *last, high: bits >> 4, low: bits & 15 };
         header.check(frame)?;
         Ok(header)
     }
 
     fn check(&self, frame: &Frame) -> Result<(), PhotoFault> {
-        let unit_blocks: usize = (self.parts.iter())
-            .filter_map(|part| frame.components.get(part.component))
-            .map(|c| c.across * c.down)
-            .sum();
+        let unit_blocks: usize =
+            (self.parts.iter()).filter_map(|part| frame.components.get(part.component)).map(|c| c.across * c.down).sum();
         let is_unit_small = self.parts.len() == 1 || unit_blocks <= UNIT_BLOCKS_MAX;
-        let is_band_whole = if self.first == 0 {
-            self.last == 0
-        } else {
-            self.first <= self.last && self.last <= 63 && self.parts.len() == 1
-        };
+        let is_band_whole =
+            if self.first == 0 { self.last == 0 } else { self.first <= self.last && self.last <= 63 && self.parts.len() == 1 };
         let are_bits_next = self.low <= 13 && (self.high == 0 || self.high == self.low + 1);
         let is_pass_sound = !frame.is_progressive || (is_band_whole && are_bits_next);
-        if !self.parts.is_empty() && is_unit_small && is_pass_sound {
-            Ok(())
-        } else {
-            Err(PhotoFault::Damaged)
-        }
+        if !self.parts.is_empty() && is_unit_small && is_pass_sound { Ok(()) } else { Err(PhotoFault::Damaged) }
     }
 }

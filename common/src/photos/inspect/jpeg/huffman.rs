@@ -32,15 +32,11 @@ impl Huffman {
         let mut code: u32 = 0;
         let mut place: usize = 0;
         let lengths = (1_u32..).zip(counts);
-        for ((length, count), (end, shift)) in
-            lengths.zip(table.ends.iter_mut().zip(&mut table.shifts).skip(1))
-        {
+        for ((length, count), (end, shift)) in lengths.zip(table.ends.iter_mut().zip(&mut table.shifts).skip(1)) {
             let count = usize::from(*count);
-            let these = symbols
-                .get(place..place + count)
-                .ok_or(PhotoFault::Damaged)?;
-            *shift = i32::try_from(place).map_err(|_| PhotoFault::Damaged)?
-                - i32::try_from(code).map_err(|_| PhotoFault::Damaged)?;
+            let these = symbols.get(place..place + count).ok_or(PhotoFault::Damaged)?;
+            *shift =
+                i32::try_from(place).map_err(|_| PhotoFault::Damaged)? - i32::try_from(code).map_err(|_| PhotoFault::Damaged)?;
             for symbol in these {
                 if code >> length != 0 {
                     return Err(PhotoFault::Damaged);
@@ -95,11 +91,7 @@ pub(super) struct Bits<'a> {
 impl<'a> Bits<'a> {
     /// Starts at the first bit of `interval`, which must hold no marker.
     pub(super) fn new(interval: &'a [u8]) -> Self {
-        Self {
-            rest: interval,
-            waiting: 0,
-            waiting_count: 0,
-        }
+        Self { rest: interval, waiting: 0, waiting_count: 0 }
     }
 
     /// Takes one Huffman code and returns its symbol.
@@ -129,18 +121,11 @@ impl<'a> Bits<'a> {
 
     /// Refuses if whole bytes are left: the interval must end where its last block ends.
     pub(super) fn finish(&self) -> Result<(), PhotoFault> {
-        if self.rest.is_empty() && self.waiting_count < 8 {
-            Ok(())
-        } else {
-            Err(PhotoFault::Damaged)
-        }
+        if self.rest.is_empty() && self.waiting_count < 8 { Ok(()) } else { Err(PhotoFault::Damaged) }
     }
 
     fn skip(&mut self, count: u32) -> Result<(), PhotoFault> {
-        self.waiting_count = self
-            .waiting_count
-            .checked_sub(count)
-            .ok_or(PhotoFault::Damaged)?;
+        self.waiting_count = self.waiting_count.checked_sub(count).ok_or(PhotoFault::Damaged)?;
         self.waiting <<= count;
         Ok(())
     }

@@ -97,12 +97,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn take_segment(
-        &mut self,
-        marker: u8,
-        payload: &'a [u8],
-        gate: &Gate,
-    ) -> Result<(), PhotoFault> {
+    fn take_segment(&mut self, marker: u8, payload: &'a [u8], gate: &Gate) -> Result<(), PhotoFault> {
         match marker {
             0xC0..=0xC2 => self.take_frame(payload, marker == 0xC2, gate)?,
             0xC4 => self.tables.take_huffman(payload)?,
@@ -123,12 +118,7 @@ impl<'a> Parts<'a> {
         self.keep_segment(marker, payload)
     }
 
-    fn take_frame(
-        &mut self,
-        payload: &[u8],
-        is_progressive: bool,
-        gate: &Gate,
-    ) -> Result<(), PhotoFault> {
+    fn take_frame(&mut self, payload: &[u8], is_progressive: bool, gate: &Gate) -> Result<(), PhotoFault> {
         if self.frame.is_some() {
             return Err(PhotoFault::Damaged);
         }
@@ -173,10 +163,7 @@ impl<'a> Parts<'a> {
             gate.check_memory(frame.pixel_bytes() + frame.coefficient_bytes())?;
             self.is_buffered = true;
         }
-        let scan_data = ScanData {
-            bytes: data,
-            restart_interval: self.restart_interval,
-        };
+        let scan_data = ScanData { bytes: data, restart_interval: self.restart_interval };
         scan::walk(frame, &self.tables, &header, scan_data, gate)?;
         self.keep_segment(0xDA, payload)?;
         self.kept.extend_from_slice(data);
@@ -214,11 +201,7 @@ impl<'a> Parts<'a> {
         }
         bytes.extend(self.kept);
         bytes.extend(EOI);
-        let coefficient_bytes = if self.is_buffered {
-            frame.coefficient_bytes()
-        } else {
-            0
-        };
+        let coefficient_bytes = if self.is_buffered { frame.coefficient_bytes() } else { 0 };
         Ok(Stripped {
             bytes,
             width: frame.width,

@@ -34,20 +34,12 @@ impl<'a> Pieces<'a> {
         let is_sound = count == self.seen.len()
             && (1_usize..)
                 .zip(&self.seen)
-                .all(|(wanted, (of, number, _))| {
-                    usize::from(*of) == count && usize::from(*number) == wanted
-                });
+                .all(|(wanted, (of, number, _))| usize::from(*of) == count && usize::from(*number) == wanted);
         let length: usize = self.seen.iter().map(|(_, _, content)| content.len()).sum();
         if !is_sound || length > PROFILE_BYTES_MAX {
             return None;
         }
-        Some(
-            self.seen
-                .iter()
-                .flat_map(|(_, _, content)| *content)
-                .copied()
-                .collect(),
-        )
+        Some(self.seen.iter().flat_map(|(_, _, content)| *content).copied().collect())
     }
 }
 

@@ -58,18 +58,12 @@ pub(super) fn walk(
             Some(_) => return Err(PhotoFault::Damaged),
         }
     }
-    if done == units {
-        Ok(())
-    } else {
-        Err(PhotoFault::Damaged)
-    }
+    if done == units { Ok(()) } else { Err(PhotoFault::Damaged) }
 }
 
 /// Returns the bytes up to the next restart marker, the marker's number and what follows.
 fn split_interval(bytes: &[u8]) -> (&[u8], Option<u8>, &[u8]) {
-    let at = bytes
-        .windows(2)
-        .position(|pair| matches!(pair, [0xFF, 0xD0..=0xD7]));
+    let at = bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xD0..=0xD7]));
     match at.and_then(|at| bytes.split_at_checked(at)) {
         Some((before, [_, marker, after @ ..])) => (before, Some(marker & 7), after),
         _ => (bytes, None, &[]),
@@ -100,11 +94,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(
-        frame: &'a mut Frame,
-        tables: &'a Tables,
-        header: &'a ScanHeader,
-    ) -> Result<Self, PhotoFault> {
+    fn new(frame: &'a mut Frame, tables: &'a Tables, header: &'a ScanHeader) -> Result<Self, PhotoFault> {
         let coding = match (frame.is_progressive, header.first, header.high) {
             (false, _, _) => Coding::Sequential,
             (true, 0, 0) => Coding::DcFirst,
@@ -113,8 +103,7 @@ impl<'a> Pass<'a> {
             (true, _, _) => Coding::AcRefine,
         };
         for part in &header.parts {
-            let component =
-                (frame.components.get_mut(part.component)).ok_or(PhotoFault::Damaged)?;
+            let component = (frame.components.get_mut(part.component)).ok_or(PhotoFault::Damaged)?;
             let is_first = matches!(coding, Coding::Sequential | Coding::DcFirst);
             // The first coefficients come once, and before anything that builds on them.
             if component.is_seen == is_first {
@@ -123,11 +112,7 @@ impl<'a> Pass<'a> {
             component.is_seen = true;
         }
         let (units_wide, units_high) = match header.parts.as_slice() {
-            [part] => frame
-                .components
-                .get(part.component)
-                .map(|c| (c.blocks_wide, c.blocks_high))
-                .ok_or(PhotoFault::Damaged)?,
+            [part] => frame.components.get(part.component).map(|c| (c.blocks_wide, c.blocks_high)).ok_or(PhotoFault::Damaged)?,
             _ => (frame.units_wide, frame.units_high),
         };
         Ok(Self {
@@ -181,8 +166,7 @@ impl<'a> Pass<'a> {
             Coding::DcFirst => self.walk_mean(part, place, bits),
             Coding::DcRefine => bits.number(1).map(drop),
             Coding::AcFirst | Coding::AcRefine => {
-                let component =
-                    (self.components.get_mut(part.component)).ok_or(PhotoFault::Damaged)?;
+                let component = (self.components.get_mut(part.component)).ok_or(PhotoFault::Damaged)?;
                 let at = row * component.stride + column;
                 let slot = component.nonzero.get_mut(at).ok_or(PhotoFault::Damaged)?;
                 let mut block = *slot;
@@ -192,8 +176,7 @@ impl<'a> Pass<'a> {
                 } else {
                     self.walk_refinement(part, &mut block, bits)?;
                 }
-                if let Some(slot) = (self.components.get_mut(part.component))
-                    .and_then(|component| component.nonzero.get_mut(at))
+                if let Some(slot) = (self.components.get_mut(part.component)).and_then(|component| component.nonzero.get_mut(at))
                 {
                     *slot = block;
                 }
@@ -210,11 +193,7 @@ impl<'a> Pass<'a> {
         let number = i64::from(bits.number(length)?);
         // Numbers in the lower half stand for negative differences.
         let is_negative = length > 0 && number < 1 << (length - 1);
-        let difference = if is_negative {
-            number - (1 << length) + 1
-        } else {
-            number
-        };
+        let difference = if is_negative { number - (1 << length) + 1 } else { number };
         let component = (self.components.get(part.component)).ok_or(PhotoFault::Damaged)?;
         let step = i64::from(self.tables.dc_step(component.quantizer)?);
         let low = match self.coding {
@@ -252,12 +231,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn walk_first(
-        &mut self,
-        part: &Part,
-        block: &mut u64,
-        bits: &mut Bits,
-    ) -> Result<(), PhotoFault> {
+    fn walk_first(&mut self, part: &Part, block: &mut u64, bits: &mut Bits) -> Result<(), PhotoFault> {
         if self.empty_blocks > 0 {
             self.empty_blocks -= 1;
             return Ok(());
@@ -288,12 +262,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn walk_refinement(
-        &mut self,
-        part: &Part,
-        block: &mut u64,
-        bits: &mut Bits,
-    ) -> Result<(), PhotoFault> {
+    fn walk_refinement(&mut self, part: &Part, block: &mut u64, bits: &mut Bits) -> Result<(), PhotoFault> {
         let last = self.header.last;
         let mut at = self.header.first;
         if self.empty_blocks == 0 {
@@ -332,12 +301,7 @@ impl<'a> Pass<'a> {
 ///
 /// Stops at the zero after `zeros` skipped ones, or goes to the end if `None`. Returns the place
 /// where it stopped, one past the last at the end.
-fn refine(
-    block: u64,
-    (first, last): (u8, u8),
-    zeros: Option<u8>,
-    bits: &mut Bits,
-) -> Result<u8, PhotoFault> {
+fn refine(block: u64, (first, last): (u8, u8), zeros: Option<u8>, bits: &mut Bits) -> Result<u8, PhotoFault> {
     let mut left = zeros;
     let mut at = first;
     while at <= last {

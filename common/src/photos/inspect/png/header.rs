@@ -8,15 +8,8 @@ use super::super::icc::ColourModel;
 /// Bounds every side, so that sums of sizes cannot overflow. The gate's own bound is tighter.
 const SIDE_MAX: u32 = 1 << 24;
 /// Start and step, across and down, of the seven passes of an interlaced picture.
-const PASSES: [(u32, u32, u32, u32); 7] = [
-    (0, 8, 0, 8),
-    (4, 8, 0, 8),
-    (0, 4, 4, 8),
-    (2, 4, 0, 4),
-    (0, 2, 2, 4),
-    (1, 2, 0, 2),
-    (0, 1, 1, 2),
-];
+const PASSES: [(u32, u32, u32, u32); 7] =
+    [(0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2)];
 
 /// Size and pixel format of a PNG.
 #[derive(Clone, Copy)]
@@ -101,11 +94,7 @@ impl Header {
             _ => 1,
         };
         let bits = u64::from(width) * samples * u64::from(self.depth);
-        if width == 0 {
-            0
-        } else {
-            (bits.div_ceil(8) + 1) * u64::from(height)
-        }
+        if width == 0 { 0 } else { (bits.div_ceil(8) + 1) * u64::from(height) }
     }
 
     /// Returns whether a transparency chunk has the length that the pixel format asks for.

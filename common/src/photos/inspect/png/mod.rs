@@ -25,9 +25,7 @@ const HEAD_BYTES: usize = 8 + 12 + 13;
 
 /// Checks the PNG and returns it without its metadata.
 pub(super) fn strip(bytes: &[u8], gate: &Gate) -> Result<Stripped, PhotoFault> {
-    let rest = bytes
-        .strip_prefix(&SIGNATURE)
-        .ok_or(PhotoFault::NotAPhoto)?;
+    let rest = bytes.strip_prefix(&SIGNATURE).ok_or(PhotoFault::NotAPhoto)?;
     let (first, mut rest) = split_chunk(rest)?;
     if &first.kind != b"IHDR" {
         return Err(PhotoFault::Damaged);
@@ -49,9 +47,7 @@ pub(super) fn strip(bytes: &[u8], gate: &Gate) -> Result<Stripped, PhotoFault> {
 
 /// Puts colour chunks from the original into a PNG that our encoder has just written.
 pub(super) fn insert_colours(encoded: &[u8], colours: &[u8]) -> Vec<u8> {
-    let (head, tail) = encoded
-        .split_at_checked(HEAD_BYTES)
-        .unwrap_or((encoded, &[]));
+    let (head, tail) = encoded.split_at_checked(HEAD_BYTES).unwrap_or((encoded, &[]));
     [head, colours, tail].concat()
 }
 
@@ -68,10 +64,7 @@ fn split_chunk(bytes: &[u8]) -> Result<(Chunk<'_>, &[u8]), PhotoFault> {
         let (covered, rest) = checked.split_at_checked(length.checked_add(4)?)?;
         let (kind, content) = covered.split_first_chunk()?;
         let (sum, rest) = rest.split_first_chunk()?;
-        let chunk = Chunk {
-            kind: *kind,
-            content,
-        };
+        let chunk = Chunk { kind: *kind, content };
         (checksum(&[covered]) == u32::from_be_bytes(*sum)).then_some((chunk, rest))
     };
     find().ok_or(PhotoFault::Damaged)
@@ -236,10 +229,7 @@ fn inflate_profile(content: &[u8]) -> Option<Vec<u8>> {
     };
     let length_max = u64::try_from(icc::PROFILE_BYTES_MAX).ok()?;
     let mut profile = Vec::new();
-    ZlibDecoder::new(compressed)
-        .take(length_max)
-        .read_to_end(&mut profile)
-        .ok()?;
+    ZlibDecoder::new(compressed).take(length_max).read_to_end(&mut profile).ok()?;
     Some(profile)
 }
 

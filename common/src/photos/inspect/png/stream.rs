@@ -23,12 +23,7 @@ pub(super) struct PixelStream {
 impl PixelStream {
     /// Expects a stream that inflates to `wanted` bytes.
     pub(super) fn new(wanted: u64) -> Self {
-        Self {
-            inflater: Decompress::new(true),
-            wanted,
-            is_whole: false,
-            piece: vec![0; PIECE_BYTES],
-        }
+        Self { inflater: Decompress::new(true), wanted, is_whole: false, piece: vec![0; PIECE_BYTES] }
     }
 
     /// Takes the next part of the stream.
@@ -37,17 +32,11 @@ impl PixelStream {
             gate.check_time()?;
             if self.is_whole {
                 // Whatever follows the stream's end is no part of the picture.
-                return if input.is_empty() {
-                    Ok(())
-                } else {
-                    Err(PhotoFault::Damaged)
-                };
+                return if input.is_empty() { Ok(()) } else { Err(PhotoFault::Damaged) };
             }
             let (in_before, out_before) = (self.inflater.total_in(), self.inflater.total_out());
-            let status = self
-                .inflater
-                .decompress(input, &mut self.piece, FlushDecompress::None)
-                .map_err(|_| PhotoFault::Damaged)?;
+            let status =
+                self.inflater.decompress(input, &mut self.piece, FlushDecompress::None).map_err(|_| PhotoFault::Damaged)?;
             let used = usize::try_from(self.inflater.total_in() - in_before).unwrap_or(usize::MAX);
             input = input.get(used..).ok_or(PhotoFault::Damaged)?;
             let total = self.inflater.total_out();

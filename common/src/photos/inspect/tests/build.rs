@@ -61,10 +61,7 @@ pub(super) struct Random(pub(super) u64);
 
 impl Random {
     pub(super) fn next(&mut self) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as u32
     }
 
@@ -76,18 +73,10 @@ impl Random {
 /// An EXIF block (without prefix) with a maker's name and an orientation.
 pub(super) fn exif(orientation: u16, is_big_endian: bool) -> Vec<u8> {
     let two = |v: u16| {
-        if is_big_endian {
-            v.to_be_bytes()
-        } else {
-            v.to_le_bytes()
-        }
+        if is_big_endian { v.to_be_bytes() } else { v.to_le_bytes() }
     };
     let four = |v: u32| {
-        if is_big_endian {
-            v.to_be_bytes()
-        } else {
-            v.to_le_bytes()
-        }
+        if is_big_endian { v.to_be_bytes() } else { v.to_le_bytes() }
     };
     let mut out = if is_big_endian { *b"MM" } else { *b"II" }.to_vec();
     out.extend(two(42));
@@ -149,11 +138,7 @@ pub(super) fn segments(bytes: &[u8]) -> Vec<(u8, Range<usize>)> {
 
 /// All scans of a JPEG, headers and data, one after the other.
 pub(super) fn scans(bytes: &[u8]) -> Vec<u8> {
-    segments(bytes)
-        .into_iter()
-        .filter(|(marker, _)| *marker == 0xDA)
-        .flat_map(|(_, range)| bytes[range].to_vec())
-        .collect()
+    segments(bytes).into_iter().filter(|(marker, _)| *marker == 0xDA).flat_map(|(_, range)| bytes[range].to_vec()).collect()
 }
 
 /// A PNG chunk with its length and checksum.
@@ -167,24 +152,13 @@ pub(super) fn png_chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
 
 /// A gray PNG of the given size around the given pixel stream.
 pub(super) fn png(width: u32, height: u32, stream: &[u8]) -> Vec<u8> {
-    let header = [
-        &width.to_be_bytes()[..],
-        &height.to_be_bytes(),
-        &[8, 0, 0, 0, 0],
-    ]
-    .concat();
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
     png_around(&header, stream)
 }
 
 /// A PNG with the given header and pixel stream.
 pub(super) fn png_around(header: &[u8], stream: &[u8]) -> Vec<u8> {
-    [
-        b"\x89PNG\r\n\x1a\n".to_vec(),
-        png_chunk(*b"IHDR", header),
-        png_chunk(*b"IDAT", stream),
-        png_chunk(*b"IEND", &[]),
-    ]
-    .concat()
+    [b"\x89PNG\r\n\x1a\n".to_vec(), png_chunk(*b"IHDR", header), png_chunk(*b"IDAT", stream), png_chunk(*b"IEND", &[])].concat()
 }
 
 /// Makes every checksum of a PNG right again, as far as its chunks can be followed.
@@ -221,14 +195,8 @@ pub(super) fn extended_webp(simple: &[u8], flags: u8, before: &[u8], after: &[u8
     let mut head = vec![flags, 0, 0, 0];
     head.extend(&(decoded.width() - 1).to_le_bytes()[..3]);
     head.extend(&(decoded.height() - 1).to_le_bytes()[..3]);
-    let content = [
-        b"WEBP".to_vec(),
-        webp_chunk(*b"VP8X", &head),
-        before.to_vec(),
-        simple[12..].to_vec(),
-        after.to_vec(),
-    ]
-    .concat();
+    let content =
+        [b"WEBP".to_vec(), webp_chunk(*b"VP8X", &head), before.to_vec(), simple[12..].to_vec(), after.to_vec()].concat();
     webp_chunk(*b"RIFF", &content)
 }
 
@@ -245,13 +213,7 @@ pub(super) fn profile(model: [u8; 4], primaries: [[f64; 3]; 3]) -> Vec<u8> {
         data.extend(content);
     };
     for (name, point) in [*b"rXYZ", *b"gXYZ", *b"bXYZ"].into_iter().zip(primaries) {
-        let content = [
-            &b"XYZ \0\0\0\0"[..],
-            &fixed(point[0]),
-            &fixed(point[1]),
-            &fixed(point[2]),
-        ]
-        .concat();
+        let content = [&b"XYZ \0\0\0\0"[..], &fixed(point[0]), &fixed(point[1]), &fixed(point[2])].concat();
         put(name, &content, &mut data);
     }
     for name in [*b"rTRC", *b"gTRC", *b"bTRC"] {
@@ -265,14 +227,6 @@ pub(super) fn profile(model: [u8; 4], primaries: [[f64; 3]; 3]) -> Vec<u8> {
     [head, table, data].concat()
 }
 
-pub(super) const SRGB: [[f64; 3]; 3] = [
-    [0.4361, 0.2225, 0.0139],
-    [0.3851, 0.7169, 0.0971],
-    [0.1431, 0.0606, 0.7141],
-];
+pub(super) const SRGB: [[f64; 3]; 3] = [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]];
 
-pub(super) const DISPLAY_P3: [[f64; 3]; 3] = [
-    [0.5151, 0.2412, -0.0011],
-    [0.2919, 0.6922, 0.0419],
-    [0.1572, 0.0666, 0.7841],
-];
+pub(super) const DISPLAY_P3: [[f64; 3]; 3] = [[0.5151, 0.2412, -0.0011], [0.2919, 0.6922, 0.0419], [0.1572, 0.0666, 0.7841]];

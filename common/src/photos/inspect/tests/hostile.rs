@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::build::{
-    Random, deflate, encode, extended_webp, insert, mend_png, noise, png, png_chunk, quarters,
-    sample, scans, segment, segments, webp_chunk,
+    Random, deflate, encode, extended_webp, insert, mend_png, noise, png, png_chunk, quarters, sample, scans, segment, segments,
+    webp_chunk,
 };
 use super::{decode, look};
 use crate::domain::photo::{PhotoFault, PhotoFormat};
@@ -13,12 +13,7 @@ const BOMB_BYTES: usize = 16 * 1024 * 1024;
 
 #[test]
 fn every_photo_cut_short_is_refused() {
-    for name in [
-        "good/face.jpg",
-        "good/face-progressive.jpg",
-        "good/face.png",
-        "good/face.webp",
-    ] {
+    for name in ["good/face.jpg", "good/face-progressive.jpg", "good/face.png", "good/face.webp"] {
         let bytes = sample(name);
         for step in 0..200 {
             let end = bytes.len() * step / 200;
@@ -34,16 +29,9 @@ fn every_photo_cut_short_is_refused() {
 fn a_jpeg_cut_short_and_given_an_end_is_damaged() {
     for name in ["good/face-gray.jpg", "good/face-progressive.jpg"] {
         let bytes = sample(name);
-        let first_scan = segments(&bytes)
-            .iter()
-            .find(|(marker, _)| *marker == 0xDA)
-            .map(|(_, range)| range.start + 20)
-            .unwrap();
+        let first_scan = segments(&bytes).iter().find(|(marker, _)| *marker == 0xDA).map(|(_, range)| range.start + 20).unwrap();
         // A progressive picture that ends between two scans is merely coarse, so it may pass.
-        let scan_ends: Vec<_> = segments(&bytes)
-            .iter()
-            .map(|(_, range)| range.end)
-            .collect();
+        let scan_ends: Vec<_> = segments(&bytes).iter().map(|(_, range)| range.end).collect();
         for step in 0..100 {
             let end = first_scan + (bytes.len() - 4 - first_scan) * step / 100;
             if scan_ends.contains(&end) {
@@ -83,12 +71,7 @@ fn flipped_bytes_never_panic() {
 #[test]
 fn flipped_bytes_in_headers_never_panic() {
     let mut random = Random(11);
-    for name in [
-        "good/face-progressive.jpg",
-        "good/face-cmyk.jpg",
-        "good/face-exif-rotated-gps.jpg",
-        "good/face.webp",
-    ] {
+    for name in ["good/face-progressive.jpg", "good/face-cmyk.jpg", "good/face-exif-rotated-gps.jpg", "good/face.webp"] {
         let bytes = sample(name);
         for _ in 0..12 {
             let mut changed = bytes.clone();
@@ -135,16 +118,11 @@ fn bombs_beside_the_pixels_are_never_opened() {
 
 #[test]
 fn a_pixel_stream_longer_or_shorter_than_the_picture_is_damaged() {
-    let rows: Vec<u8> = (0_u8..100)
-        .flat_map(|row| [&[0][..], &[row * 2; 100]].concat())
-        .collect();
+    let rows: Vec<u8> = (0_u8..100).flat_map(|row| [&[0][..], &[row * 2; 100]].concat()).collect();
     assert!(look(&png(100, 100, &deflate(&rows))).is_ok());
     let bomb = deflate(&vec![0; BOMB_BYTES]);
     assert_eq!(look(&png(100, 100, &bomb)), Err(PhotoFault::Damaged));
-    assert_eq!(
-        look(&png(100, 101, &deflate(&rows))),
-        Err(PhotoFault::Damaged)
-    );
+    assert_eq!(look(&png(100, 101, &deflate(&rows))), Err(PhotoFault::Damaged));
     let followed = [deflate(&rows), b"secret".to_vec()].concat();
     assert_eq!(look(&png(100, 100, &followed)), Err(PhotoFault::Damaged));
 }
@@ -152,11 +130,7 @@ fn a_pixel_stream_longer_or_shorter_than_the_picture_is_damaged() {
 #[test]
 fn sizes_that_overflow_are_too_large() {
     for (width, height) in [(u32::MAX, u32::MAX), (1 << 31, 2), (6_325, 6_325)] {
-        assert_eq!(
-            look(&png(width, height, &[])),
-            Err(PhotoFault::TooLarge),
-            "{width} x {height}"
-        );
+        assert_eq!(look(&png(width, height, &[])), Err(PhotoFault::TooLarge), "{width} x {height}");
     }
     assert_eq!(look(&png(0, 100, &[])), Err(PhotoFault::Damaged));
 }
@@ -164,11 +138,7 @@ fn sizes_that_overflow_are_too_large() {
 #[test]
 fn a_jpeg_header_that_claims_too_much_is_too_large() {
     let mut bytes = sample("good/face.jpg");
-    let frame = segments(&bytes)
-        .iter()
-        .find(|(marker, _)| *marker == 0xC0)
-        .map(|(_, range)| range.start)
-        .unwrap();
+    let frame = segments(&bytes).iter().find(|(marker, _)| *marker == 0xC0).map(|(_, range)| range.start).unwrap();
     bytes[frame + 5..frame + 9].fill(0xFF);
     assert_eq!(look(&bytes), Err(PhotoFault::TooLarge));
 }
@@ -202,27 +172,17 @@ fn a_jpeg_with_hundreds_of_scans_is_refused() {
 fn animations_are_refused() {
     let still = encode(&quarters(), PhotoFormat::Png);
     let control = png_chunk(*b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]);
-    assert_eq!(
-        look(&insert(&still, 33, &control)),
-        Err(PhotoFault::Animated)
-    );
+    assert_eq!(look(&insert(&still, 33, &control)), Err(PhotoFault::Animated));
     let still = encode(&quarters(), PhotoFormat::Webp);
     let frames = webp_chunk(*b"ANIM", &[0; 6]);
     for flags in [0, 2] {
-        assert_eq!(
-            look(&extended_webp(&still, flags, &frames, &[])),
-            Err(PhotoFault::Animated)
-        );
+        assert_eq!(look(&extended_webp(&still, flags, &frames, &[])), Err(PhotoFault::Animated));
     }
 }
 
 #[test]
 fn a_png_with_a_wrong_checksum_anywhere_is_damaged() {
-    let bytes = insert(
-        &encode(&quarters(), PhotoFormat::Png),
-        33,
-        &png_chunk(*b"tEXt", b"a\0b"),
-    );
+    let bytes = insert(&encode(&quarters(), PhotoFormat::Png), 33, &png_chunk(*b"tEXt", b"a\0b"));
     let mut at = 8;
     while at < bytes.len() {
         let length = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;

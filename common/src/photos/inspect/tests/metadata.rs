@@ -2,8 +2,8 @@
 
 use super::super::exif;
 use super::build::{
-    DISPLAY_P3, SRGB, deflate, encode, exif as exif_block, extended_webp, insert, noise, png_chunk,
-    profile, quarters, sample, scans, segment, segments, webp_chunk, with_exif,
+    DISPLAY_P3, SRGB, deflate, encode, exif as exif_block, extended_webp, insert, noise, png_chunk, profile, quarters, sample,
+    scans, segment, segments, webp_chunk, with_exif,
 };
 use super::{contains, decode, look};
 use crate::domain::photo::PhotoFormat;
@@ -32,11 +32,7 @@ fn each_orientation_brings_the_right_corners_to_the_top() {
             for is_big_endian in [false, true] {
                 let block = exif_block(orientation, is_big_endian);
                 let clean = look(&with_exif(&plain, format, &block)).unwrap();
-                let size = if orientation < 5 {
-                    (120, 100)
-                } else {
-                    (100, 120)
-                };
+                let size = if orientation < 5 { (120, 100) } else { (100, 120) };
                 assert_eq!((clean.width, clean.height), size);
                 let pixels = decode(&clean.bytes);
                 assert_eq!(pixels.dimensions(), size);
@@ -72,11 +68,7 @@ fn exif_with_offsets_from_outside_asks_for_no_turn() {
     let sound = exif_block(6, false);
     assert_eq!(exif::orientation(&sound), Orientation::Rotate90);
     for at in 0..sound.len() {
-        assert_eq!(
-            exif::orientation(&sound[..at]) == Orientation::Rotate90,
-            at >= 34,
-            "{at}"
-        );
+        assert_eq!(exif::orientation(&sound[..at]) == Orientation::Rotate90, at >= 34, "{at}");
         for value in [0, 1, 0x7F, 0xFF] {
             let mut changed = sound.clone();
             changed[at] = value;
@@ -119,10 +111,7 @@ fn png_chunks_that_show_nothing_go() {
     let plain = encode(&quarters(), PhotoFormat::Png);
     let chunks = [
         png_chunk(*b"tEXt", b"Author\0secret"),
-        png_chunk(
-            *b"zTXt",
-            &[&b"Author\0\0"[..], &deflate(b"secret")].concat(),
-        ),
+        png_chunk(*b"zTXt", &[&b"Author\0\0"[..], &deflate(b"secret")].concat()),
         png_chunk(*b"iTXt", b"Author\0\0\0\0\0secret"),
         png_chunk(*b"tIME", &[7, 230, 1, 1, 1, 1, 1]),
         png_chunk(*b"pHYs", &[0, 0, 0, 1, 0, 0, 0, 1, 1]),
@@ -139,12 +128,8 @@ fn png_chunks_that_show_nothing_go() {
 #[test]
 fn webp_chunks_that_show_nothing_go_and_flags_follow() {
     let plain = encode(&quarters(), PhotoFormat::Webp);
-    let after = [
-        webp_chunk(*b"EXIF", &exif_block(1, true)),
-        webp_chunk(*b"XMP ", b"secret"),
-        webp_chunk(*b"sEcR", b"secret"),
-    ]
-    .concat();
+    let after =
+        [webp_chunk(*b"EXIF", &exif_block(1, true)), webp_chunk(*b"XMP ", b"secret"), webp_chunk(*b"sEcR", b"secret")].concat();
     let icc = webp_chunk(*b"ICCP", &profile(*b"RGB ", SRGB));
     let clean = look(&extended_webp(&plain, 0x2C, &icc, &after)).unwrap();
     assert!(clean.bytes == extended_webp(&plain, 0, &[], &[]));
@@ -199,11 +184,7 @@ fn a_profile_in_several_pieces_is_joined_and_a_torn_one_is_dropped() {
 fn bytes_after_the_end_are_gone() {
     for format in PhotoFormat::ALL {
         let plain = encode(&noise(), format);
-        for tail in [
-            &b"<script>alert(1)</script>"[..],
-            b"PK\x03\x04secret",
-            &plain,
-        ] {
+        for tail in [&b"<script>alert(1)</script>"[..], b"PK\x03\x04secret", &plain] {
             let clean = look(&[&plain, tail].concat()).unwrap();
             assert!(clean == look(&plain).unwrap());
         }
@@ -234,15 +215,9 @@ fn decode_profile(bytes: &[u8], format: PhotoFormat) -> Option<Vec<u8>> {
     use image::ImageDecoder;
     let input = std::io::Cursor::new(bytes);
     match format {
-        PhotoFormat::Jpeg => image::codecs::jpeg::JpegDecoder::new(input)
-            .unwrap()
-            .icc_profile(),
-        PhotoFormat::Png => image::codecs::png::PngDecoder::new(input)
-            .unwrap()
-            .icc_profile(),
-        PhotoFormat::Webp => image::codecs::webp::WebPDecoder::new(input)
-            .unwrap()
-            .icc_profile(),
+        PhotoFormat::Jpeg => image::codecs::jpeg::JpegDecoder::new(input).unwrap().icc_profile(),
+        PhotoFormat::Png => image::codecs::png::PngDecoder::new(input).unwrap().icc_profile(),
+        PhotoFormat::Webp => image::codecs::webp::WebPDecoder::new(input).unwrap().icc_profile(),
     }
     .unwrap()
 }

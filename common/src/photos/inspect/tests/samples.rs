@@ -3,9 +3,7 @@
 use image::{DynamicImage, Rgb, RgbImage};
 
 use super::super::Limits;
-use super::build::{
-    deflate, encode, noise, png_around, quarters, sample, samples, scans, segments,
-};
+use super::build::{deflate, encode, noise, png_around, quarters, sample, samples, scans, segments};
 use super::{contains, decode, inspect, look};
 use crate::domain::photo::{PhotoFault, PhotoFormat};
 
@@ -36,9 +34,7 @@ fn a_photo_taken_sideways_stands_upright() {
     assert_eq!((clean.width, clean.height), (640, 480));
     let upright = decode(&sample("good/face.jpg"));
     let turned = decode(&clean.bytes);
-    let difference: u64 = (upright.as_raw().iter().zip(turned.as_raw()))
-        .map(|(a, b)| u64::from(a.abs_diff(*b)))
-        .sum();
+    let difference: u64 = (upright.as_raw().iter().zip(turned.as_raw())).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     assert!(difference / (640 * 480 * 3) < 3);
 }
 
@@ -49,10 +45,7 @@ fn jpeg_scans_are_passed_on_byte_for_byte() {
             continue;
         }
         let bytes = sample(&name);
-        assert!(
-            scans(&look(&bytes).unwrap().bytes) == scans(&bytes),
-            "{name}"
-        );
+        assert!(scans(&look(&bytes).unwrap().bytes) == scans(&bytes), "{name}");
     }
 }
 
@@ -90,9 +83,7 @@ fn a_face_in_dim_light_passes() {
 #[test]
 fn black_with_sensor_noise_is_too_dark_and_one_colour_is_blank() {
     let noise = noise().to_rgb8();
-    let dark = RgbImage::from_fn(120, 100, |x, y| {
-        Rgb(noise.get_pixel(x, y).0.map(|v| v / 25))
-    });
+    let dark = RgbImage::from_fn(120, 100, |x, y| Rgb(noise.get_pixel(x, y).0.map(|v| v / 25)));
     let pink = RgbImage::from_pixel(120, 100, Rgb([250, 90, 160]));
     let clear = image::RgbaImage::new(120, 100);
     for format in PhotoFormat::ALL {
@@ -109,15 +100,7 @@ fn black_with_sensor_noise_is_too_dark_and_one_colour_is_blank() {
 
 #[test]
 fn an_interlaced_png_passes() {
-    let passes = [
-        (0, 8, 0, 8),
-        (4, 8, 0, 8),
-        (0, 4, 4, 8),
-        (2, 4, 0, 4),
-        (0, 2, 2, 4),
-        (1, 2, 0, 2),
-        (0, 1, 1, 2),
-    ];
+    let passes = [(0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2)];
     let mut rows = Vec::new();
     for (left, across, top, down) in passes {
         for y in (top..101_u8).step_by(down) {
@@ -130,16 +113,9 @@ fn an_interlaced_png_passes() {
     let clean = look(&bytes).unwrap();
     assert!(clean.bytes == bytes);
     let pixels = decode(&clean.bytes);
-    assert!(
-        pixels
-            .enumerate_pixels()
-            .all(|(x, y, p)| u32::from(p.0[0]) == x + y)
-    );
+    assert!(pixels.enumerate_pixels().all(|(x, y, p)| u32::from(p.0[0]) == x + y));
     rows.pop();
-    assert_eq!(
-        look(&png_around(&header, &deflate(&rows))),
-        Err(PhotoFault::Damaged)
-    );
+    assert_eq!(look(&png_around(&header, &deflate(&rows))), Err(PhotoFault::Damaged));
 }
 
 #[test]
@@ -160,26 +136,11 @@ fn pixels_memory_side_and_time_are_each_limited() {
             inspect(&bytes, &limits).err()
         };
         assert_eq!(refuse(|_| {}), None);
-        assert_eq!(
-            refuse(|limits| limits.pixels_max = 11_999),
-            Some(PhotoFault::TooLarge)
-        );
-        assert_eq!(
-            refuse(|limits| limits.memory_bytes_max = 35_999),
-            Some(PhotoFault::TooLarge)
-        );
-        assert_eq!(
-            refuse(|limits| limits.side_pixels_min = 101),
-            Some(PhotoFault::TooSmall)
-        );
-        assert_eq!(
-            refuse(|limits| limits.time_max = std::time::Duration::ZERO),
-            Some(PhotoFault::TookTooLong)
-        );
-        assert_eq!(
-            refuse(|limits| limits.time_max = std::time::Duration::MAX),
-            None
-        );
+        assert_eq!(refuse(|limits| limits.pixels_max = 11_999), Some(PhotoFault::TooLarge));
+        assert_eq!(refuse(|limits| limits.memory_bytes_max = 35_999), Some(PhotoFault::TooLarge));
+        assert_eq!(refuse(|limits| limits.side_pixels_min = 101), Some(PhotoFault::TooSmall));
+        assert_eq!(refuse(|limits| limits.time_max = std::time::Duration::ZERO), Some(PhotoFault::TookTooLong));
+        assert_eq!(refuse(|limits| limits.time_max = std::time::Duration::MAX), None);
     }
 }
 
@@ -195,15 +156,11 @@ fn small_samples() -> Vec<String> {
 fn list_strangers(bytes: &[u8], format: PhotoFormat) -> Vec<String> {
     let known: &[&str] = match format {
         PhotoFormat::Jpeg => &["C0", "C2", "C4", "DA", "DB", "DD", "E0", "EE"],
-        PhotoFormat::Png => &[
-            "IHDR", "PLTE", "tRNS", "gAMA", "cHRM", "sRGB", "IDAT", "IEND",
-        ],
+        PhotoFormat::Png => &["IHDR", "PLTE", "tRNS", "gAMA", "cHRM", "sRGB", "IDAT", "IEND"],
         PhotoFormat::Webp => &["VP8X", "ALPH", "VP8 ", "VP8L"],
     };
     let mut kinds = match format {
-        PhotoFormat::Jpeg => (segments(bytes).iter())
-            .map(|(marker, _)| format!("{marker:02X}"))
-            .collect(),
+        PhotoFormat::Jpeg => (segments(bytes).iter()).map(|(marker, _)| format!("{marker:02X}")).collect(),
         PhotoFormat::Png => chunk_kinds(bytes, 8, 4),
         PhotoFormat::Webp => chunk_kinds(bytes, 12, 0),
     };
@@ -216,9 +173,7 @@ fn chunk_kinds(bytes: &[u8], mut at: usize, kind_at: usize) -> Vec<String> {
     let mut kinds = Vec::new();
     while at < bytes.len() {
         kinds.push(String::from_utf8_lossy(&bytes[at + kind_at..at + kind_at + 4]).into_owned());
-        let raw = bytes[at + 4 - kind_at..at + 8 - kind_at]
-            .try_into()
-            .unwrap();
+        let raw = bytes[at + 4 - kind_at..at + 8 - kind_at].try_into().unwrap();
         at += if kind_at == 4 {
             u32::from_be_bytes(raw) as usize + 12
         } else {
