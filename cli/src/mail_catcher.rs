@@ -92,7 +92,7 @@ impl MailCatcher {
         }
     }
 
-    /// Refuses the next `count` mails for now (451), after their text was sent.
+    /// Refuses the next `count` mails for now (421, and the connection is closed), after their text was sent.
     pub fn refuse_next(&self, count: usize) {
         *self.shelf.refusals.lock().unwrap_or_else(PoisonError::into_inner) = count;
     }
@@ -158,7 +158,7 @@ impl Handler for Session {
 
     fn data_end(&mut self) -> Response {
         if self.shelf.refuses() {
-            return Response::custom(451, "Not now".to_owned());
+            return Response::custom(421, "Not now".to_owned());
         }
         self.shelf.keep(std::mem::take(&mut self.from), std::mem::take(&mut self.to), &self.raw);
         response::OK

@@ -19,7 +19,7 @@ use crate::photos::{keys::MasterKeys, names};
 use crate::secret::Secret;
 
 /// How long a signed URL holds. Source: reference 1.1 (432,000 s).
-pub const LINK_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
+pub const LINK_LIFETIME: Duration = Duration::from_hours(5 * 24);
 /// The purpose under which the keys of links are derived from the master keys.
 const LINK_KEYS: &str = "vouch/photo-links/1";
 /// How long one call to the store may take.

@@ -1,5 +1,7 @@
 //! Every setting, once: its name, default, unit and meaning. Help texts and `docs/settings.md` are made from it.
 
+use std::fmt::Write;
+
 /// A program that reads settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -126,7 +128,8 @@ pub fn help(program: Program) -> String {
             None if setting.is_required => " (required)".to_owned(),
             None => String::new(),
         };
-        text.push_str(&format!("  {}{holds}\n      {}\n", setting.name, setting.meaning));
+        // Writing to a string can't fail.
+        let _ = write!(text, "  {}{holds}\n      {}\n", setting.name, setting.meaning);
     }
     text
 }
@@ -151,7 +154,8 @@ pub fn markdown() -> String {
         let names = [(Api, "api"), (Worker, "worker")];
         let readers: Vec<&str> =
             names.iter().filter(|(program, _)| setting.programs.contains(program)).map(|(_, name)| *name).collect();
-        page.push_str(&format!("| `{}` | {default} | {} | {} |\n", setting.name, readers.join(", "), setting.meaning));
+        // Writing to a string can't fail.
+        let _ = writeln!(page, "| `{}` | {default} | {} | {} |", setting.name, readers.join(", "), setting.meaning);
     }
     page
 }

@@ -70,13 +70,12 @@ pub fn standing(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) ->
         Standing::Pending
     } else {
         match last_changed {
-            None => Standing::None,
             Some(last) if !counts(&last) => Standing::Expired,
             Some(last) if last.status == Status::Denied => {
                 denial = reasons::texts(&last.error_msg);
                 Standing::MustReverify
             }
-            Some(_) => Standing::None,
+            Some(_) | None => Standing::None,
         }
     };
     let newest_approval =

@@ -1,0 +1,14 @@
+//! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
+#![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
+
+mod generated;
+mod ledger;
+mod lms;
+mod photos;
+mod processes;
+mod results_callback;
+mod secrets;
+mod submit_photos;
+mod tidy;
+mod vendor;
+mod whole_way;
