@@ -1,1 +1,138 @@
-//! To be written.
+//! The job ledger on real servers: nothing lost, no effect twice.
+
+use chrono::TimeDelta;
+use serde_json::json;
+use vouch_common::{
+    domain::{effect::Queue, ids::JobId},
+    operations::{OperationError, hand_out_jobs, settle_job},
+    store::jobs::Lease,
+};
+use vouch_tests::{TestApp, samples, wait_for};
+use vouch_worker::sweep;
+
+async fn redis(app: &TestApp) -> redis::aio::MultiplexedConnection {
+    redis::Client::open(app.redis_url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_redis_that_is_erased_all_the_time_loses_nothing_and_doubles_nothing() {
+    let app = TestApp::without_worker().await;
+    let mut receipts = Vec::new();
+    for user in 1..=10 {
+        receipts.push(app.submit(user, "Sofia Marek", json!({})).await);
+    }
+    let mut app = app;
+    app.start_worker(&Queue::ALL);
+    let mut connection = redis(&app).await;
+    for receipt in &receipts {
+        redis::cmd("FLUSHDB").query_async::<()>(&mut connection).await.unwrap();
+        // What was handed out and erased falls due again; the test makes that at once.
+        app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'dispatched'").await;
+        app.wait_for_status(receipt, "approved").await;
+    }
+    app.wait_until_idle().await;
+    assert_eq!(app.mail.mails().len(), 20);
+    assert_eq!(app.count("SELECT count(*) FROM attempt_events WHERE to_status IN ('ready', 'submitted', 'approved')").await, 30);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_kind_or_version_of_another_release_is_put_back_and_dead_after_three_deliveries() {
+    let app = TestApp::start().await;
+    app.sql(
+        "INSERT INTO jobs (queue, kind, args) VALUES ('mail', 'send_pigeon', '{\"v\": 1}'), ('mail', 'send_email', '{\"v\": 9}')",
+    )
+    .await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.wait_for_status(&receipt, "approved").await;
+    wait_for("both to be dead", async || {
+        // The wait between deliveries is for others; the test does not wait it out.
+        app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'waiting' AND dead_at IS NULL").await;
+        (app.count("SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL AND error_class = 'no_outcome' AND deliveries = 3").await
+            == 2)
+            .then_some(())
+    })
+    .await;
+    app.wait_until_idle().await;
+}
+
+#[tokio::test]
+async fn garbage_and_stale_tickets_in_redis_are_dropped_and_the_work_goes_on() {
+    let app = TestApp::start().await;
+    let mut connection = redis(&app).await;
+    for garbage in ["", "x", "1:2", "1:1:prepare_photos", "{\"id\":1}", "9999999:1:send_email"] {
+        redis::cmd("RPUSH").arg("vouch:queue:photos").arg(garbage).query_async::<()>(&mut connection).await.unwrap();
+    }
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.wait_for_status(&receipt, "approved").await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
+    let app = TestApp::without_worker().await;
+    app.submit(7, "Sofia Marek", json!({})).await;
+    let services = app.services();
+    let db = services.db();
+    let first = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
+    let lease = Lease { job: first.id, generation: first.generation };
+    let window = std::time::Duration::from_secs(60);
+    assert_eq!(hand_out_jobs::claim(db, &[(lease, window)]).await.unwrap().len(), 1);
+    assert!(hand_out_jobs::claim(db, &[(lease, window)]).await.unwrap().is_empty(), "a stale entry claims nothing twice");
+    // It froze; its lease ran out and the job was handed out again.
+    app.sql("UPDATE jobs SET due_at = now() - interval '1 second' WHERE kind = 'prepare_photos'").await;
+    let second = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
+    assert_eq!((second.id, second.generation), (first.id, first.generation + 1));
+    assert!(matches!(settle_job::finish(db, lease).await, Err(OperationError::Fenced)));
+    assert_eq!(settle_job::release(db, &[lease]).await.unwrap(), 0);
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 1);
+    let unknown = Lease { job: JobId(999_999), generation: 1 };
+    assert!(hand_out_jobs::claim(db, &[(unknown, window)]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_sweep_finds_an_attempt_whose_job_is_gone_and_sets_it_going() {
+    let mut app = TestApp::without_worker().await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.sql("DELETE FROM jobs").await;
+    assert_eq!(sweep::mend(&app.services()).await, 0, "what is fresh is left alone");
+    app.clock.advance(TimeDelta::minutes(2));
+    assert_eq!(sweep::mend(&app.services()).await, 1);
+    assert_eq!(sweep::mend(&app.services()).await, 0, "once");
+    app.start_worker(&Queue::ALL);
+    app.wait_for_status(&receipt, "approved").await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn uploads_without_an_attempt_go_after_a_day_and_others_stay() {
+    let app = TestApp::without_worker().await;
+    app.submit(7, "Sofia Marek", json!({})).await;
+    app.submit(8, "Sofia Marek", json!({})).await;
+    app.sql("DELETE FROM jobs; ").await;
+    app.sql("DELETE FROM attempt_events WHERE attempt_id = (SELECT max(id) FROM attempts)").await;
+    app.sql("DELETE FROM attempts WHERE id = (SELECT max(id) FROM attempts)").await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    assert_eq!(sweep::remove_leftovers(&app.services(), &stop).await, 0);
+    app.clock.advance(TimeDelta::hours(25));
+    assert_eq!(sweep::remove_leftovers(&app.services(), &stop).await, 2);
+    assert_eq!(app.objects().len(), 2);
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_gives_back_what_it_has_not_begun() {
+    let mut app = TestApp::without_worker().await;
+    for user in 1..=5 {
+        app.submit(user, "Sofia Marek", json!({ "face_image": samples::good("face-8mp.jpg") })).await;
+    }
+    app.start_worker(&[Queue::Photos]);
+    wait_for("the first to be claimed", async || {
+        (app.count("SELECT count(*) FROM jobs WHERE phase = 'running'").await > 0).then_some(())
+    })
+    .await;
+    app.stop_worker().await;
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE phase = 'running'").await, 0);
+    app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'dispatched'").await;
+    app.start_worker(&Queue::ALL);
+    app.finish().await;
+}

@@ -1,1 +1,103 @@
-//! To be written.
+//! What the learning platform pushes, what others read, and who may.
+
+use chrono::{TimeDelta, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+use vouch_common::operations::api_keys;
+use vouch_tests::{TestApp, percent, samples};
+
+async fn key(app: &TestApp, scope: &str) -> String {
+    let key = api_keys::create(app.services().db(), "test", &[scope.to_owned()], None, app.now()).await.unwrap();
+    String::from_utf8(key.expose().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_does_what_its_scope_allows_and_no_more() {
+    let app = TestApp::without_worker().await;
+    let (writer, reader) = (key(&app, "lms:write").await, key(&app, "attempts:read").await);
+    let user = json!({ "username": "s", "email": "s@example.com", "full_name": "Sofia Marek" });
+    let put =
+        async |key: &str| app.api(Method::PUT, "users/7").bearer_auth(key).json(&user).send().await.unwrap().status().as_u16();
+    let url = format!("{}/api/v1/users/7", app.url);
+    let missing = app.client.put(&url).json(&user).send().await.unwrap();
+    assert_eq!(missing.status(), 401);
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+    let with = async |key: &str| app.client.put(&url).bearer_auth(key).json(&user).send().await.unwrap().status().as_u16();
+    assert_eq!(with("vk_unknown").await, 401);
+    assert_eq!(with(&reader).await, 403);
+    assert_eq!(with(&writer).await, 204);
+    assert_eq!(put(&writer).await, 204, "twice is once");
+    let read = async |key: &str| {
+        let url = format!("{}/api/v1/users/7/verification", app.url);
+        app.client.get(url).bearer_auth(key).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((read(&writer).await, read(&reader).await), (403, 200));
+    let ended =
+        api_keys::create(app.services().db(), "ended", &["admin".to_owned()], Some(Utc::now() - TimeDelta::days(1)), app.now())
+            .await;
+    assert_eq!(with(std::str::from_utf8(ended.unwrap().expose()).unwrap()).await, 401);
+    let id = app.count("SELECT min(id) FROM api_keys").await;
+    assert!(api_keys::revoke(app.services().db(), id, app.now()).await.unwrap());
+    assert_eq!(with(&writer).await, 401);
+    assert_eq!(app.count("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_absent_stays_and_null_removes() {
+    let app = TestApp::without_worker().await;
+    app.put_course().await;
+    let course = format!("courses/{}", percent(samples::COURSE));
+    app.put(
+        &course,
+        &json!({ "verification_deadline": "2030-01-01T00:00:00Z", "modes": [{ "slug": "verified", "min_price": 10 }] }),
+    )
+    .await;
+    assert_eq!(app.count("SELECT count(*) FROM reverification_blocks").await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM course_modes").await, 1);
+    app.put(&course, &json!({ "verification_deadline": null, "modes": null, "credit": null })).await;
+    assert_eq!(app.count("SELECT count(*) FROM verification_deadlines").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM course_modes").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM credit_requirements WHERE is_active").await, 0);
+    app.put_course().await;
+    assert_eq!(app.count("SELECT count(*) FROM credit_requirements WHERE is_active").await, 1, "re-activated, not doubled");
+}
+
+#[tokio::test]
+async fn a_document_that_makes_no_sense_is_refused_and_changes_nothing() {
+    let app = TestApp::without_worker().await;
+    let course = format!("courses/{}", percent(samples::COURSE));
+    for (path, document, status) in [
+        (course.as_str(), json!({}), 400),
+        (course.as_str(), json!({ "display_name": "x", "modes": [{ "slug": "verified", "min_price": 0 }] }), 400),
+        (course.as_str(), json!({ "display_name": "x", "modes": [{ "slug": "a" }, { "slug": "a" }] }), 400),
+        (course.as_str(), json!({ "display_name": "x", "reverification_blocks": [{ "usage": "?" }] }), 400),
+        (course.as_str(), json!({ "display_name": ["x"] }), 400),
+        ("courses/nonsense", json!({ "display_name": "x" }), 400),
+        ("users/0", json!({ "username": "x", "email": "x", "full_name": "x" }), 400),
+        ("users/x", json!({ "username": "x", "email": "x", "full_name": "x" }), 400),
+        ("users/7", json!({ "username": "x", "email": "x" }), 400),
+        ("users/7", json!({ "username": "x", "email": "x", "full_name": "a\nb" }), 400),
+        (&format!("users/7/enrollments/{}", percent(samples::COURSE)), json!({ "mode": "verified", "is_active": true }), 404),
+    ] {
+        let answer = app.api(Method::PUT, path).json(&document).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path} {document}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert!(answer.json::<Value>().await.unwrap()["detail"].as_str().is_some());
+    }
+    assert_eq!(app.count("SELECT (SELECT count(*) FROM courses) + (SELECT count(*) FROM users)").await, 0);
+}
+
+#[tokio::test]
+async fn the_api_documents_itself_and_tells_how_it_is() {
+    let app = TestApp::start().await;
+    let get = async |path: &str| app.client.get(format!("{}{path}", app.url)).send().await.unwrap();
+    let document: Value = get("/openapi.json").await.json().await.unwrap();
+    assert!(document["paths"]["/attempts/{receipt_id}"].is_object());
+    assert_eq!(get("/docs").await.status(), 200);
+    assert_eq!(get("/healthz").await.status(), 200);
+    assert_eq!(get("/readyz").await.json::<Value>().await.unwrap()["ready"], true);
+    assert_eq!(get("/metrics").await.status(), 200);
+    for (path, status) in [("attempts/x", 404), ("users/999/verification", 404), ("nothing", 404)] {
+        assert_eq!(app.api(Method::GET, path).send().await.unwrap().status(), status, "{path}");
+    }
+}

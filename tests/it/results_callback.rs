@@ -9,7 +9,7 @@ use vouch_cli::simulator::Script;
 
 /// A vendor that accepts and never calls back, so that the test can.
 fn silent() -> Wishes {
-    Wishes { script: Script::parse(br#"{"callback": {"skip": true}}"#).unwrap(), ..Wishes::default() }
+    Wishes { script: Script::parse(br#"{"callback": {"copies": 0}}"#).unwrap(), ..Wishes::default() }
 }
 
 async fn submitted() -> (TestApp, String) {
@@ -26,7 +26,10 @@ fn verdict(receipt: &str, result: &str) -> Value {
 
 async fn untouched(app: &TestApp, receipt: &str) {
     assert_eq!(app.attempt(receipt).await["status"], "submitted");
-    assert_eq!(app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome <> 'orphan' AND outcome <> 'unknown_result'").await, 0);
+    assert_eq!(
+        app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome <> 'orphan' AND outcome <> 'unknown_result'").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -131,7 +134,8 @@ async fn late_and_contradicting_verdicts_change_nothing_and_mail_nothing() {
 #[tokio::test]
 async fn a_system_failure_is_told_and_the_attempt_waits_for_another_try() {
     let (app, receipt) = submitted().await;
-    let body = json!({ "EdX-ID": receipt, "Result": "SYSTEM FAIL", "Reason": "Memory overflow", "MessageType": "You must retry." });
+    let body =
+        json!({ "EdX-ID": receipt, "Result": "SYSTEM FAIL", "Reason": "Memory overflow", "MessageType": "You must retry." });
     assert_eq!(app.callback(&body).send().await, (200, "OK!".to_owned()));
     let attempt = app.wait_for_status(&receipt, "must_retry").await;
     assert_eq!(attempt["error_msg"], r#""Memory overflow""#);
@@ -169,7 +173,8 @@ async fn a_verdict_that_beats_our_own_record_waits_and_is_applied_after() {
     app.wait_for_status(&receipt, "ready").await;
     assert_eq!(app.callback(&verdict(&receipt, "PASS")).send().await.0, 200);
     vouch_tests::wait_for("the verdict to have been tried", async || {
-        (app.count("SELECT coalesce(max(failures), 0) FROM jobs WHERE kind = 'apply_vendor_result'").await > 0).then_some(())
+        (app.count("SELECT coalesce(max(failures), 0)::bigint FROM jobs WHERE kind = 'apply_vendor_result'").await > 0)
+            .then_some(())
     })
     .await;
     assert_eq!(app.attempt(&receipt).await["status"], "ready");

@@ -38,14 +38,21 @@ async fn json_forms_and_binary_parts_are_all_accepted() {
     receipt(&json_answer);
     assert_eq!(json_answer.headers()["content-type"], "application/json");
     assert_eq!(json_answer.text().await.unwrap(), "{}");
-    let fields = [("face_image", samples::good("face.png")), ("photo_id_image", samples::good("id.png")), ("unknown", "x".to_owned())];
+    let fields =
+        [("face_image", samples::good("face.png")), ("photo_id_image", samples::good("id.png")), ("unknown", "x".to_owned())];
     receipt(&post().form(&fields).send().await.unwrap());
     let file = |name: &str| Part::bytes(samples::bytes(&format!("good/{name}"))).file_name("p").mime_str("image/jpeg").unwrap();
-    let form = Form::new().part("face_image", file("face.webp")).text("photo_id_image", samples::good("id.jpg")).text("full_name", "New Name");
+    let form = Form::new()
+        .part("face_image", file("face.webp"))
+        .text("photo_id_image", samples::good("id.jpg"))
+        .text("full_name", "New Name");
     receipt(&post().multipart(form).send().await.unwrap());
     assert_eq!(app.count("SELECT count(*) FROM attempts").await, 3);
     assert_eq!(app.count("SELECT count(*) FROM jobs").await, 9);
-    assert_eq!(app.count("SELECT count(*) FROM user_name_changes WHERE old_name = 'Sofia Marek' AND new_name = 'New Name'").await, 1);
+    assert_eq!(
+        app.count("SELECT count(*) FROM user_name_changes WHERE old_name = 'Sofia Marek' AND new_name = 'New Name'").await,
+        1
+    );
     assert_eq!(app.objects().len(), 6);
 }
 
@@ -60,7 +67,10 @@ async fn each_refusal_has_its_text_and_nothing_is_kept() {
         (without("face_image"), "Missing required parameter face_image"),
         (with("course_key", "no course"), "Invalid course key"),
         (with("checkpoint", samples::USAGE), "Missing required parameter course_key"),
-        (json!({ "face_image": "x", "photo_id_image": "x", "course_key": samples::COURSE, "checkpoint": "?" }), "Invalid checkpoint location"),
+        (
+            json!({ "face_image": "x", "photo_id_image": "x", "course_key": samples::COURSE, "checkpoint": "?" }),
+            "Invalid checkpoint location",
+        ),
         (with("full_name", " x "), "Name must be at least 2 characters long."),
         (with("face_image", ""), invalid),
         (with("photo_id_image", ""), invalid),
@@ -141,7 +151,8 @@ async fn with_the_cookie_the_csrf_token_must_come_twice() {
 async fn an_unknown_learner_is_registered_from_a_whole_token() {
     let app = TestApp::without_worker().await;
     let exp = app.now().timestamp() + 60;
-    let token = app.token_of(&json!({ "sub": "9", "exp": exp, "username": "s", "email": "s@example.com", "name": "Sofia Marek" }));
+    let token =
+        app.token_of(&json!({ "sub": "9", "exp": exp, "username": "s", "email": "s@example.com", "name": "Sofia Marek" }));
     let url = format!("{}/verify_student/submit-photos/", app.url);
     receipt(&app.client.post(&url).bearer_auth(token).json(&both()).send().await.unwrap());
     assert_eq!(app.count("SELECT count(*) FROM users WHERE user_id = 9 AND full_name = 'Sofia Marek'").await, 1);

@@ -7,8 +7,20 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "common/src/domain",
         &[],
-        &["crate::store", "crate::operations", "crate::adapters", "crate::config", "crate::telemetry", "sqlx", "tokio", "reqwest",
-          "tracing::", "async fn", "rand::", "Utc::now"],
+        &[
+            "crate::store",
+            "crate::operations",
+            "crate::adapters",
+            "crate::config",
+            "crate::telemetry",
+            "sqlx",
+            "tokio",
+            "reqwest",
+            "tracing::",
+            "async fn",
+            "rand::",
+            "Utc::now",
+        ],
     ),
     ("common/src/store", &[], &["crate::operations", "crate::adapters", "crate::config"]),
     ("common/src/operations", &[], &["crate::adapters", "reqwest", "redis::", "object_store"]),
@@ -34,7 +46,9 @@ fn nobody_names_what_is_behind_a_wall() {
                 continue;
             }
             for (line, number) in code_lines(&file).iter().zip(1..) {
-                broken.extend(words.iter().filter(|word| line.contains(**word)).map(|word| format!("{}:{number}: {word}", file.display())));
+                broken.extend(
+                    words.iter().filter(|word| line.contains(**word)).map(|word| format!("{}:{number}: {word}", file.display())),
+                );
             }
         }
     }
@@ -60,7 +74,8 @@ fn a_file_is_short_and_its_name_says_what_is_in_it() {
 
 #[test]
 fn every_job_file_opens_with_its_seven_answers() {
-    let answers = ["Trigger", "Does", "Safe to repeat because", "Limits", "Retries when", "Gives up when, and then", "Personal data"];
+    let answers =
+        ["Trigger", "Does", "Safe to repeat because", "Limits", "Retries when", "Gives up when, and then", "Personal data"];
     for (kind, _) in vouch_worker::jobs::POLICIES {
         let page = std::fs::read_to_string(root().join(format!("worker/src/jobs/{kind}.rs"))).unwrap();
         for (line, answer) in page.lines().zip(answers) {

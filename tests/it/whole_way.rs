@@ -24,7 +24,11 @@ async fn a_submission_becomes_an_approval_a_satisfied_requirement_and_three_mail
     subjects.sort_unstable();
     assert_eq!(
         subjects,
-        ["Verification photos received", "You are eligible for credit from Utopia University", "Your Vouch verification has been approved"]
+        [
+            "Verification photos received",
+            "You are eligible for credit from Utopia University",
+            "Your Vouch verification has been approved"
+        ]
     );
     for mail in &mails {
         assert!(mail.message_id.starts_with("vouch-job-"), "{}", mail.message_id);

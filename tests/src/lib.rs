@@ -234,7 +234,14 @@ impl TestApp {
 
     /// A callback as the vendor signs it.
     pub fn callback(&self, body: &Value) -> Callback<'_> {
-        Callback { app: self, body: body.to_string(), date: self.now(), secret: SECRET, access_key: ACCESS_KEY, covers_type: false }
+        Callback {
+            app: self,
+            body: body.to_string(),
+            date: self.now(),
+            secret: SECRET,
+            access_key: ACCESS_KEY,
+            covers_type: false,
+        }
     }
 }
 

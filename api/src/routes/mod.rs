@@ -31,6 +31,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
         .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
+        .with(poem::middleware::CookieJarManager::new())
         .with(poem::middleware::CatchPanic::new())
         .around(health::told)
         .data(state)

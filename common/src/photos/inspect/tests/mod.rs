@@ -1,5 +1,12 @@
 //! What inspection promises, shown on the sample photos and on files made to hurt.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "in tests a panic is the verdict")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "in tests a panic is the verdict"
+)]
 
 mod build;
 mod hostile;
