@@ -145,7 +145,7 @@ struct Session {
 
 impl Handler for Session {
     fn data_start(&mut self, _domain: &str, from: &str, _is_8bit: bool, to: &[String]) -> Response {
-        self.from = from.to_owned();
+        from.clone_into(&mut self.from);
         self.to = to.to_vec();
         self.raw.clear();
         response::OK
@@ -184,7 +184,7 @@ async fn converse(stream: TcpStream, peer: IpAddr, shelf: Shelf) -> io::Result<(
         }
         let answer = session.process(&line);
         match answer.action {
-            Action::NoReply => continue,
+            Action::NoReply => {}
             Action::Reply | Action::UpgradeTls => writer.write_all(&answer.buffer()?).await?,
             Action::Close => {
                 writer.write_all(&answer.buffer()?).await?;

@@ -41,7 +41,7 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     while !stop.is_cancelled() {
         match relay_once(&services, &options).await {
             // A full batch: there is more.
-            Ok(moved) if moved >= BATCH_MAX => continue,
+            Ok(moved) if moved >= BATCH_MAX => {}
             Ok(_) => {
                 if !is_well {
                     tracing::info!("the relay is well again");

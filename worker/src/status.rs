@@ -44,6 +44,6 @@ async fn readyz(services: Data<&Services>) -> Response {
 }
 
 #[handler]
-fn metrics_page(numbers: Data<&PrometheusHandle>) -> Response {
+fn metrics_page(Data(numbers): Data<&PrometheusHandle>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4").body(numbers.render())
 }

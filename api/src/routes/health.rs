@@ -13,13 +13,13 @@ use crate::state::AppState;
 
 /// The process lives.
 #[handler]
-pub fn healthz() -> &'static str {
+pub(super) fn healthz() -> &'static str {
     "ok"
 }
 
 /// Postgres (with this release's tables), Redis and the storage answer.
 #[handler]
-pub async fn readyz(state: Data<&AppState>) -> Response {
+pub(super) async fn readyz(state: Data<&AppState>) -> Response {
     let (database, redis, storage) = tokio::join!(state.db().check(), state.redis().check(), state.objects().check());
     let word = |is_well: bool| if is_well { "ok" } else { "away" };
     let database_word = match &database {
@@ -36,11 +36,15 @@ pub async fn readyz(state: Data<&AppState>) -> Response {
 
 /// The process' numbers, as Prometheus reads them.
 #[handler]
-pub fn numbers(state: Data<&AppState>) -> Response {
+pub(super) fn numbers(Data(state): Data<&AppState>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4").body(state.numbers())
 }
 
 /// Tells of each request in one line: its route, never its path, which may name somebody.
+///
+/// # Errors
+///
+/// Those of the endpoint, untouched.
 pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
     let started = Instant::now();
     let method = request.method().clone();

@@ -58,6 +58,7 @@ impl Lms {
     }
 
     /// Keep an enrolment
+    #[expect(clippy::too_many_arguments, reason = "the framework takes each part of a request as an argument")]
     #[oai(path = "/users/:user_id/enrollments/:course", method = "put", tag = "super::answers::Tags::Pushes")]
     async fn put_enrollment(
         &self,

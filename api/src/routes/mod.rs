@@ -20,7 +20,7 @@ const INTERFACE_VERSION: &str = "1.0";
 /// Everything that is served.
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
-    let api = service(&state.settings().public_url.to_string());
+    let api = service(state.settings().public_url.as_ref());
     Route::new()
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))

@@ -21,7 +21,11 @@ struct Link {
 
 /// Serves an object to whom holds a valid URL.
 #[handler]
-pub async fn download(state: Data<&AppState>, Path(name): Path<String>, Query(link): Query<Link>) -> Result<Response, Fault> {
+pub(super) async fn download(
+    state: Data<&AppState>,
+    Path(name): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Fault> {
     if !state.objects().is_link_valid(&name, &link.expires, &link.signature, state.now()) {
         return Err(Fault::forbidden("This link is not valid, or not any more."));
     }

@@ -21,7 +21,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Takes a verdict.
 #[handler]
-pub async fn receive(request: &Request, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
+pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
     let result = take(request, body, state.0).await;
     let outcome = match &result {
         Ok(Recorded::Kept) => "kept",
@@ -50,8 +50,8 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
     };
     let keys = CallbackKeys { access_key: &vendor.access_key, secrets: &vendor.secrets };
     let callback = read_callback(&bytes, &headers, state.now(), &keys, vendor.signature_mode).map_err(|refusal| {
-        metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(&refusal)).increment(1);
-        tracing::warn!(reason = refusal_name(&refusal), "a callback was refused");
+        metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(refusal)).increment(1);
+        tracing::warn!(reason = refusal_name(refusal), "a callback was refused");
         Fault::bad_request(refusal.to_string())
     })?;
     if let Some(doubt) = callback.doubt {
@@ -97,7 +97,7 @@ fn single<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
-fn refusal_name(refusal: &vouch_common::vendor::software_secure::callback::Refusal) -> &'static str {
+fn refusal_name(refusal: vouch_common::vendor::software_secure::callback::Refusal) -> &'static str {
     use vouch_common::vendor::software_secure::callback::Refusal::{
         AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid,
     };

@@ -38,7 +38,7 @@ const RECEIPT_HEADER: &str = "vouch-receipt-id";
 
 /// Takes a submission.
 #[handler]
-pub async fn submit(request: &Request, learner: Learner, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
+pub(super) async fn submit(request: &Request, learner: Learner, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
     let bytes = body::read(request, body, BODY_BYTES_MAX).await?;
     let form = Form::read(request, bytes).await?;
     csrf::check(request, &learner, form.csrf_token.as_deref())?;

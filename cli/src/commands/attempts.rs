@@ -1,5 +1,7 @@
 //! `vouch attempts`: what is known of an attempt. Speaks to the api, so that the same rights hold.
 
+use std::fmt::Write;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -64,10 +66,10 @@ pub fn timeline(attempt: &Value) -> String {
         attempt["user_id"]
     );
     for reason in attempt["reasons"].as_array().into_iter().flatten() {
-        page.push_str(&format!("  reason   {}\n", text(reason)));
+        let _ = writeln!(page, "  reason   {}", text(reason));
     }
     for place in attempt["checkpoints"].as_array().into_iter().flatten() {
-        page.push_str(&format!("  waiting  {} in {}\n", text(&place["usage"]), text(&place["course"])));
+        let _ = writeln!(page, "  waiting  {} in {}", text(&place["usage"]), text(&place["course"]));
     }
     page.push_str("History\n");
     for event in attempt["events"].as_array().into_iter().flatten() {
@@ -77,7 +79,7 @@ pub fn timeline(attempt: &Value) -> String {
     page.push_str(if jobs.is_empty() { "No job is left to do.\n" } else { "Jobs left to do\n" });
     for job in jobs {
         let error = job["last_error"].as_str().map(|error| format!("  last error: {error}")).unwrap_or_default();
-        page.push_str(&format!("  {:<10} {:<26} tries {}{error}\n", text(&job["state"]), text(&job["kind"]), job["failures"]));
+        let _ = writeln!(page, "  {:<10} {:<26} tries {}{error}", text(&job["state"]), text(&job["kind"]), job["failures"]);
     }
     page
 }

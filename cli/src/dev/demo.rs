@@ -15,7 +15,7 @@ use super::{World, show::Steps};
 use crate::commands::attempts::event_line;
 
 /// How long any step may take to arrive.
-const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(60);
+const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often it looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 

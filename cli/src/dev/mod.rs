@@ -33,7 +33,7 @@ use show::Steps;
 const PROCFILE: &str = include_str!("../../../Procfile");
 
 /// How long a role may take until it answers.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Run everything on this machine.
 #[derive(Debug, clap::Args)]

@@ -31,7 +31,7 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Mail,
     tries_max: 20,
-    timeout: Duration::from_secs(60),
+    timeout: Duration::from_mins(1),
     backoff: Backoff { base: Duration::from_secs(5), cap: Duration::from_hours(1) },
 };
 

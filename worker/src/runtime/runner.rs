@@ -137,7 +137,7 @@ fn tell(delivery: &Delivery, kind: &str, failure: &JobFailure, retry_after: Opti
             tracing::error!(job.id = %id, job.kind = kind, attempt.receipt = subject, job.tries = tries, error.class = class, error = failure.error, "a job is dead; an operator decides");
         }
         "obsolete" => {
-            tracing::info!(job.id = %id, job.kind = kind, attempt.receipt = subject, error = failure.error, "a job is not wanted any more")
+            tracing::info!(job.id = %id, job.kind = kind, attempt.receipt = subject, error = failure.error, "a job is not wanted any more");
         }
         _ => {
             let wait_ms = retry_after.map_or(0, |wait| wait.as_millis());

@@ -211,8 +211,11 @@ impl Classify for VendorError {
                 Verdict::RetryAfter { wait: clamp_retry_after(wait.unwrap_or(RATE_LIMIT_WAIT)), is_for_all: true }
             }
             Self::Busy { wait: Some(wait), .. } => Verdict::RetryAfter { wait: clamp_retry_after(*wait), is_for_all: false },
-            Self::NoRandomness | Self::Unreachable(_) | Self::Busy { .. } => Verdict::Retry,
-            Self::Build(BuildRequestError::WrapFaceKey { .. }) | Self::Wrap(_) => Verdict::Retry,
+            Self::NoRandomness
+            | Self::Unreachable(_)
+            | Self::Busy { .. }
+            | Self::Wrap(_)
+            | Self::Build(BuildRequestError::WrapFaceKey { .. }) => Verdict::Retry,
             Self::Setting(_) | Self::SetUp(_) | Self::Build(_) | Self::Refused { .. } => Verdict::GiveUp,
         }
     }
