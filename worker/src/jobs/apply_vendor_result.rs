@@ -1,7 +1,7 @@
 //! - **Trigger**: a callback of the vendor was kept.
 //! - **Does**: applies its verdict to the attempt and its checkpoints, and asks for credit and mail; a duplicate, late or contradicting verdict changes nothing.
 //! - **Safe to repeat because**: the effect and the job's row are one transaction.
-//! - **Limits**: 30 s.
+//! - **Limits**: 15 s.
 //! - **Retries when**: the database is away, or the callback came before our own record that the vendor has the attempt.
 //! - **Gives up when, and then**: the kept body can't be opened or read; an operator restores the master key and retries.
 //! - **Personal data**: the vendor's reasons, in memory and on the attempt.
@@ -29,7 +29,7 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Results,
     tries_max: 1000,
-    timeout: Duration::from_secs(30),
+    timeout: Duration::from_secs(15),
     backoff: Backoff { base: Duration::from_millis(500), cap: Duration::from_mins(2) },
 };
 

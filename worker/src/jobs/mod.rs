@@ -42,10 +42,15 @@ pub const POLICIES: [(&str, Policy); 6] = [
     ("track_event", track_event::POLICY),
 ];
 
-/// How long a claimed job of that kind is its worker's.
+/// How long a claimed job of that kind is its worker's. As short as can be: so long a job waits whose
+/// worker died.
 #[must_use]
-pub fn run_window(kind: &str) -> Duration {
-    POLICIES.iter().find(|(known, _)| *known == kind).map_or(UNKNOWN_RUN_WINDOW, |(_, policy)| policy.run_window())
+pub fn run_window(kind: &str, settings: &Settings) -> Duration {
+    match POLICIES.iter().find(|(known, _)| *known == kind) {
+        Some(("submit_to_vendor", _)) => submit_to_vendor::policy(&settings.vendor).run_window(),
+        Some((_, policy)) => policy.run_window(),
+        None => UNKNOWN_RUN_WINDOW,
+    }
 }
 
 /// Runs an effect.

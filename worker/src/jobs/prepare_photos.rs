@@ -41,7 +41,7 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Photos,
     tries_max: 8,
-    timeout: Duration::from_secs(90),
+    timeout: Duration::from_mins(1),
     backoff: Backoff { base: Duration::from_secs(2), cap: Duration::from_mins(5) },
 };
 

@@ -1,7 +1,7 @@
 //! - **Trigger**: photos arrived, a verdict was applied, or a learner became eligible for credit.
 //! - **Does**: renders one mail and hands it to the mail server.
 //! - **Safe to repeat because**: the `Message-ID` is made from the job's id, so a mail that is sent twice is recognised as one.
-//! - **Limits**: 60 s.
+//! - **Limits**: 45 s.
 //! - **Retries when**: the mail server is away, slow, or refuses for now or for good.
 //! - **Gives up when, and then**: the address is none, or the tries are used up; the verdict stands all the same, and an operator may retry.
 //! - **Personal data**: name and address go to the mail server, and nowhere else.
@@ -31,7 +31,7 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Mail,
     tries_max: 20,
-    timeout: Duration::from_mins(1),
+    timeout: Duration::from_secs(45),
     backoff: Backoff { base: Duration::from_secs(5), cap: Duration::from_hours(1) },
 };
 

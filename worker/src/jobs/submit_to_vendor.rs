@@ -34,14 +34,17 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Vendor,
     tries_max: 12,
-    timeout: Duration::from_secs(90),
+    timeout: Duration::from_secs(15),
     backoff: Backoff { base: Duration::from_secs(5), cap: Duration::from_hours(1) },
 };
+
+/// What one try takes besides waiting for the vendor.
+const AROUND: Duration = Duration::from_secs(5);
 
 /// How it is run in a deployment.
 #[must_use]
 pub fn policy(vendor: &Vendor) -> Policy {
-    Policy { tries_max: vendor.tries_max, backoff: vendor.backoff, ..POLICY }
+    Policy { tries_max: vendor.tries_max, backoff: vendor.backoff, timeout: vendor.timeout + AROUND, ..POLICY }
 }
 
 /// Sends an attempt to the vendor.

@@ -1,7 +1,7 @@
 //! - **Trigger**: a verdict was applied to an attempt for which a checkpoint waits.
 //! - **Does**: sets the learner's status in the checkpoint's requirement and computes eligibility.
 //! - **Safe to repeat because**: it looks at the newest verdict, whatever set it going; the effect and the job's row are one transaction.
-//! - **Limits**: 30 s.
+//! - **Limits**: 15 s.
 //! - **Retries when**: the database is away.
 //! - **Gives up when, and then**: the checkpoint does not exist, which can't happen; an operator drops the job.
 //! - **Personal data**: none leaves the database.
@@ -29,7 +29,7 @@ use crate::{
 pub const POLICY: Policy = Policy {
     queue: Queue::Credit,
     tries_max: 50,
-    timeout: Duration::from_secs(30),
+    timeout: Duration::from_secs(15),
     backoff: Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(5) },
 };
 

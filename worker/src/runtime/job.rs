@@ -23,7 +23,7 @@ pub struct Policy {
 }
 
 /// How much longer a lease is than the longest try: time to record the outcome.
-const SETTLE_TIME: Duration = Duration::from_secs(30);
+const SETTLE_TIME: Duration = Duration::from_secs(15);
 
 impl Policy {
     /// How long a claimed job is its worker's.

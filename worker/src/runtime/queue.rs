@@ -162,13 +162,18 @@ impl Taker {
                 return Vec::new();
             }
         };
-        let tickets: Vec<_> = entries.iter().filter_map(|entry| read_ticket(entry)).collect();
+        let tickets: Vec<_> = entries.iter().filter_map(|entry| self.read_ticket(entry)).collect();
         if tickets.len() < entries.len() {
             let malformed = entries.len() - tickets.len();
             tracing::warn!(queue = %self.queue, malformed, "entries in Redis that are no tickets were dropped");
             metrics::counter!("vouch_queue_malformed_total", "queue" => self.queue.as_str()).increment(malformed as u64);
         }
         tickets
+    }
+
+    /// Reads a ticket; the kind sets how long the claim holds.
+    fn read_ticket(&self, entry: &[u8]) -> Option<(Lease, Duration)> {
+        read_ticket(entry).map(|(lease, kind)| (lease, jobs::run_window(kind, self.services.settings())))
     }
 
     async fn pop(&mut self, count: usize) -> Result<Vec<Vec<u8>>, redis::RedisError> {
@@ -209,13 +214,13 @@ impl Taker {
     }
 }
 
-/// Reads `id:generation:kind`; the kind sets how long the claim holds.
-fn read_ticket(entry: &[u8]) -> Option<(Lease, Duration)> {
+/// Reads `id:generation:kind`.
+fn read_ticket(entry: &[u8]) -> Option<(Lease, &str)> {
     let text = std::str::from_utf8(entry).ok()?;
     let mut fields = text.splitn(3, ':');
     let job = JobId(fields.next()?.parse().ok()?);
     let generation = fields.next()?.parse().ok()?;
-    Some((Lease { job, generation }, jobs::run_window(fields.next()?)))
+    Some((Lease { job, generation }, fields.next()?))
 }
 
 #[cfg(test)]
@@ -224,9 +229,9 @@ mod tests {
 
     #[test]
     fn a_ticket_has_three_fields_and_anything_else_is_dropped() {
-        let (lease, window) = read_ticket(b"7:2:prepare_photos").expect("a ticket");
+        let (lease, kind) = read_ticket(b"7:2:prepare_photos").expect("a ticket");
         assert_eq!(lease, Lease { job: JobId(7), generation: 2 });
-        assert!(window >= Duration::from_secs(30));
+        assert_eq!(kind, "prepare_photos");
         assert!(read_ticket(b"7:2:a_kind_of_tomorrow").is_some(), "another release may know it");
         for bad in [&b""[..], b"7", b"7:2", b"x:2:k", b"7:x:k", b"\xff\xfe", b"{\"id\":7}", b"99999999999999999999:1:k"] {
             assert!(read_ticket(bad).is_none(), "{bad:?}");

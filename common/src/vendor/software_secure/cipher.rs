@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_known_answer_of_edx_md_is_met_in_both_directions() {
+    fn every_known_answer_of_the_reference_is_met_in_both_directions() {
         let vectors: [(&[u8], [&str; 3]); 6] = [
             (b"Hello World!", ["QOzGLCbc5DR8LZvr4Q0ZTg==", "GZbzPXIbK8Yf7tduX-giLA==", "EB94FVoKMusJVVxAl5znKA=="]),
             (

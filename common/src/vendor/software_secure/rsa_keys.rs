@@ -233,7 +233,7 @@ mod tests {
     use super::{RsaKeyError, UnwrapKeyError, VendorPrivateKey, VendorPublicKey, without_white_space};
 
     #[test]
-    fn the_wrapped_key_of_edx_md_opens_to_k1_in_both_of_its_forms() {
+    fn the_wrapped_key_of_the_reference_opens_to_k1_in_both_of_its_forms() {
         for wrapped in [WRAPPED_K1.to_owned(), without_white_space(WRAPPED_K1)] {
             assert_eq!(hex::encode(private_key().unwrap(&wrapped).unwrap().expose()), K1_HEX);
         }
