@@ -101,8 +101,7 @@ impl Dev {
         }
         if result.is_ok() && !self.once {
             println!("\nPress Ctrl-C to stop.");
-            let ended = world.children.wait_for_any().await;
-            println!("{ended} ended by itself; see {}", world.dir.join("logs").display());
+            world.children.keep_alive().await;
         }
         world.stop(result.is_err()).await;
         result
@@ -129,7 +128,7 @@ impl World {
             None => free_address()?,
         };
         let settings = settings(&keys, &servers, &dir, (listen, vendor.addr(), mail.address()));
-        let mut children = Children::new(dir.join("logs"), settings);
+        let children = Children::new(dir.join("logs"), settings);
         let release = steps.while_doing("vouch migrate", children.run_to_end(line("release")?)).await;
         release.context("the database was not migrated")?;
         for (role, command) in lines().filter(|(role, _)| *role != "release") {

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +18,8 @@ use tokio::{
 
 /// Starts and stops private servers; the same script serves the tests.
 const SERVERS_SCRIPT: &str = include_str!("../../../scripts/servers");
+/// How often the roles are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a role may take to stop by itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(35);
 
@@ -92,7 +94,20 @@ fn script(words: &[&str], dir: &Path) -> Command {
 pub struct Children {
     logs: PathBuf,
     settings: BTreeMap<String, String>,
-    running: Mutex<Vec<(String, Child)>>,
+    running: Mutex<Vec<Running>>,
+}
+
+/// A role that runs.
+struct Running {
+    role: &'static str,
+    line: &'static str,
+    child: Child,
+}
+
+impl Running {
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
 }
 
 impl Children {
@@ -126,40 +141,64 @@ impl Children {
     /// # Errors
     ///
     /// When the program is not there.
-    pub fn start(&mut self, role: &str, line: &str) -> Result<()> {
-        let log = File::create(self.logs.join(format!("{role}.log")))?;
-        let child = self.command(line)?.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();
-        let child = child.with_context(|| format!("`{line}` can't be started"))?;
-        self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((role.to_owned(), child));
+    pub fn start(&self, role: &'static str, line: &'static str) -> Result<()> {
+        let child = self.spawn(role, line)?;
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).push(Running { role, line, child });
         Ok(())
     }
 
+    fn spawn(&self, role: &str, line: &str) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(self.logs.join(format!("{role}.log")))?;
+        let child = self.command(line)?.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();
+        child.with_context(|| format!("`{line}` can't be started"))
+    }
+
     /// Waits until any role ends; returns its name.
-    pub async fn wait_for_any(&self) -> String {
+    pub async fn wait_for_any(&self) -> &'static str {
         loop {
-            if let Some(role) = self.ended() {
+            if let Some(role) = self.first_ended() {
                 return role;
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 
-    fn ended(&self) -> Option<String> {
-        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        running.iter_mut().find_map(|(role, child)| (!matches!(child.try_wait(), Ok(None))).then(|| role.clone()))
+    fn first_ended(&self) -> Option<&'static str> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter_mut().find_map(|role| role.has_ended().then_some(role.role))
+    }
+
+    /// Starts again what has ended.
+    fn revive(&self) {
+        for role in self.running.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            if role.has_ended()
+                && let Ok(child) = self.spawn(role.role, role.line)
+            {
+                eprintln!("{} ended and was started again; its log is in {}", role.role, self.logs.display());
+                role.child = child;
+            }
+        }
+    }
+
+    /// Starts every role again that ended, for ever, as a platform would.
+    pub async fn keep_alive(&self) -> ! {
+        loop {
+            self.revive();
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
     }
 
     /// Asks every role to stop, and waits for it.
     pub async fn stop(self) {
-        let running = self.running.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (_, child) in &running {
-            if let Some(id) = child.id() {
+        let running = self.running.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for role in &running {
+            if let Some(id) = role.child.id() {
                 let _ = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
             }
         }
-        for (_, mut child) in running {
-            if timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
-                let _ = child.kill().await;
+        for mut role in running {
+            if timeout(STOP_TIMEOUT, role.child.wait()).await.is_err() {
+                let _ = role.child.kill().await;
             }
         }
     }
