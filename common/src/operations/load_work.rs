@@ -4,13 +4,13 @@ use super::OperationError;
 use crate::{
     domain::{
         attempt::Attempt,
-        ids::{CallbackId, ReceiptId, UserId},
+        ids::{CallbackId, ReceiptId},
     },
     store::{
         Db,
         attempts::{self, Objects},
         callbacks::{self, StoredCallback},
-        checkpoints, users,
+        checkpoints,
     },
 };
 
@@ -83,14 +83,4 @@ pub async fn load_event(db: &Db, receipt: ReceiptId) -> Result<EventFacts, Opera
     let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let place = checkpoints::named_place_of(&mut conn, attempt.id).await?;
     Ok(EventFacts { at: attempt.created_at, checkpoint: place })
-}
-
-/// Whether a learner is known.
-///
-/// # Errors
-///
-/// When the database is away.
-pub async fn is_known(db: &Db, user: UserId) -> Result<bool, OperationError> {
-    let mut conn = db.pool().acquire().await?;
-    Ok(users::find(&mut conn, user).await?.is_some())
 }
