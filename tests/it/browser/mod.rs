@@ -1,0 +1,6 @@
+//! The learner's pages in a real browser.
+
+mod camera;
+mod screens;
+mod sending;
+mod stand_in;
