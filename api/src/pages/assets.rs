@@ -40,7 +40,9 @@ static SOUND: LazyLock<Asset> =
 /// is no part of the page.
 static REASONS: LazyLock<Vec<(Language, Asset)>> = LazyLock::new(|| {
     let texts = Language::ALL.into_iter().filter_map(|language| Texts::read(language).ok());
-    texts.map(|texts| (texts.language, Asset::new("reasons.json", "application/json", texts.of_reasons().to_string().into()))).collect()
+    texts
+        .map(|texts| (texts.language, Asset::new("reasons.json", "application/json", texts.of_reasons().to_string().into())))
+        .collect()
 });
 
 /// Something that a page loads.

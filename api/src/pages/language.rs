@@ -48,10 +48,18 @@ impl Language {
     pub(super) const fn source(self) -> &'static str {
         match self {
             Self::English => {
-                concat!(include_str!("../../pages/locales/en/pages.ftl"), "\n", include_str!("../../pages/locales/en/reasons.ftl"))
+                concat!(
+                    include_str!("../../pages/locales/en/pages.ftl"),
+                    "\n",
+                    include_str!("../../pages/locales/en/reasons.ftl")
+                )
             }
             Self::German => {
-                concat!(include_str!("../../pages/locales/de/pages.ftl"), "\n", include_str!("../../pages/locales/de/reasons.ftl"))
+                concat!(
+                    include_str!("../../pages/locales/de/pages.ftl"),
+                    "\n",
+                    include_str!("../../pages/locales/de/reasons.ftl")
+                )
             }
         }
     }

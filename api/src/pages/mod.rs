@@ -8,8 +8,8 @@ mod assets;
 mod catalogue;
 mod headers;
 mod language;
-mod visitor;
 mod view;
+mod visitor;
 
 use minijinja::Environment;
 use poem::{Request, Response, http::StatusCode};

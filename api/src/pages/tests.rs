@@ -43,7 +43,8 @@ fn other_pages() -> Vec<(&'static str, Value)> {
         "attempts_used": 1, "attempts_allowed": 2, "due": "", "is_open": true, "status": "must_reverify", "can_verify": true,
         "reasons": ["The image of your face was not clear.", "<b>new"], "deadline": "Jun 01, 2016 at 12:00 UTC",
         "kind": "verification", "expires_at": "Jun 01, 2016", "access_point": "enrollment", "message_key": "embargo" });
-    let names = ["missed-deadline", "reverify", "reverify-not-allowed", "incourse-reverify", "embargo-blocked", "submission-status"];
+    let names =
+        ["missed-deadline", "reverify", "reverify-not-allowed", "incourse-reverify", "embargo-blocked", "submission-status"];
     names.map(|name| (name, usual.clone())).into()
 }
 
@@ -100,7 +101,9 @@ fn is_used(key: &str) -> bool {
     if let Some(name) = key.strip_prefix(SCRIPT_PREFIX) {
         let script = assets::SCRIPTS.concat();
         let stem = name.split('-').next().unwrap_or_default();
-        return script.contains(&format!("say(\"{name}\"")) || script.contains(&format!("say(`{stem}-${{")) || script.contains(&format!("\"{name}\""));
+        return script.contains(&format!("say(\"{name}\""))
+            || script.contains(&format!("say(`{stem}-${{"))
+            || script.contains(&format!("\"{name}\""));
     }
     ["title-", "step-", "reason-", "advice-", "payment-checkout"].iter().any(|put_together| key.starts_with(put_together))
         || TEMPLATES.iter().any(|(_, source)| source.contains(&format!("t(\"{key}\"")))
@@ -133,7 +136,13 @@ fn no_template_and_no_script_names_a_text_that_is_not_there() {
 async fn a_whole_page_is_light() {
     for language in ["en", "de"] {
         let html = html("pay-and-verify", &pay_and_verify(), language).await;
-        let parts = [html.len(), assets::script().bytes.len(), assets::style().bytes.len(), assets::sound().bytes.len(), assets::icon().bytes.len()];
+        let parts = [
+            html.len(),
+            assets::script().bytes.len(),
+            assets::style().bytes.len(),
+            assets::sound().bytes.len(),
+            assets::icon().bytes.len(),
+        ];
         let bytes: usize = parts.iter().sum();
         assert!(bytes < PAGE_BYTES_MAX, "{language}: {bytes} bytes, of which {parts:?}");
     }
@@ -211,7 +220,9 @@ async fn every_other_page_shows_what_it_is_about() {
 fn an_answer_has_its_headers_and_the_cookie_for_its_posts() {
     let response = answer_to(&request("/x/", &[]), "reverify", &json!({}));
     let policy = response.header("content-security-policy").unwrap();
-    for part in ["default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "form-action 'self' https:;"] {
+    for part in
+        ["default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "form-action 'self' https:;"]
+    {
         assert!(policy.contains(part), "{part}");
     }
     assert!(!policy.contains("unsafe"));
@@ -249,7 +260,8 @@ fn the_language_is_the_one_chosen_then_remembered_then_wished_for() {
 #[test]
 fn another_learner_has_another_draft() {
     let key = |sub: &str, token: &str| {
-        let session = format!("vouch_session=e30.{}.x; csrftoken={token}", URL_SAFE_NO_PAD.encode(json!({ "sub": sub }).to_string()));
+        let session =
+            format!("vouch_session=e30.{}.x; csrftoken={token}", URL_SAFE_NO_PAD.encode(json!({ "sub": sub }).to_string()));
         Visitor::of(&request("/x/", &[("cookie", &session)])).draft_key
     };
     let token = "0123456789abcdef";

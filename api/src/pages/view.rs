@@ -1,7 +1,11 @@
 //! From facts to HTML: what the templates are given.
 
 use fluent_bundle::{FluentArgs, FluentValue};
-use minijinja::{Environment, Value as Shown, context, syntax::SyntaxConfig, value::{Kwargs, Serde}};
+use minijinja::{
+    Environment, Value as Shown, context,
+    syntax::SyntaxConfig,
+    value::{Kwargs, Serde},
+};
 use serde_json::{Value, json};
 
 use super::{assets, catalogue::Texts, language::Language, visitor::Visitor};
@@ -104,7 +108,8 @@ impl View<'_> {
     pub(super) fn render(&self, templates: &Environment<'_>) -> Result<String, minijinja::Error> {
         let template = templates.get_template(&format!("{}.html", self.page))?;
         let language = self.visitor.language;
-        let languages: Vec<Value> = self.visitor.addresses.iter().map(|(other, address)| link(*other, language, address)).collect();
+        let languages: Vec<Value> =
+            self.visitor.addresses.iter().map(|(other, address)| link(*other, language, address)).collect();
         template.render(context! {
             page => self.page,
             facts => Shown::from(Serde(self.facts)),
@@ -179,7 +184,8 @@ impl View<'_> {
 
     /// The steps that the page has, each with its title in the visitor's language.
     fn steps(&self) -> Vec<Value> {
-        let fixed = |names: &[&str]| names.iter().map(|name| json!({ "name": name, "title": self.step_title(name, "") })).collect();
+        let fixed =
+            |names: &[&str]| names.iter().map(|name| json!({ "name": name, "title": self.step_title(name, "") })).collect();
         match self.page {
             "reverify" => fixed(&REVERIFY_STEPS),
             "incourse-reverify" => fixed(&IN_COURSE_STEPS),

@@ -127,7 +127,8 @@ async fn a_narrow_screen_never_scrolls_sideways() {
     let vouch = StandIn::start().await;
     let browser = Browser::start(Camera::Absent, "de").await;
     browser.set_screen(320, 640, false).await;
-    let pages = ["reverify", "missed-deadline", "reverify-not-allowed", "incourse-reverify", "embargo-blocked", "submission-status"];
+    let pages =
+        ["reverify", "missed-deadline", "reverify-not-allowed", "incourse-reverify", "embargo-blocked", "submission-status"];
     for page in pages {
         browser.client.goto(&vouch.page(page)).await.unwrap();
         assert_fits(&browser, page).await;

@@ -114,7 +114,13 @@ pub(super) fn facts(page: &str) -> Value {
         "access_point": "enrollment", "message_key": "default",
     });
     if page == "pay-and-verify" {
-        merge(&mut facts, flow("face-photo-step", &["intro-step", "face-photo-step", "id-photo-step", "review-photos-step", "enrollment-confirmation-step"]));
+        merge(
+            &mut facts,
+            flow(
+                "face-photo-step",
+                &["intro-step", "face-photo-step", "id-photo-step", "review-photos-step", "enrollment-confirmation-step"],
+            ),
+        );
     }
     facts
 }
@@ -191,8 +197,10 @@ fn take_order(body: String, stand_in: Data<&StandIn>) -> Response {
         return Response::builder().status(StatusCode::BAD_REQUEST).body("Selected price is not valid number.");
     }
     let page = format!("{}/elsewhere", stand_in.url);
-    Response::builder()
-        .body(json!({ "payment_processor_name": "paypal", "payment_page_url": page, "payment_form_data": { "submit": "1" } }).to_string())
+    Response::builder().body(
+        json!({ "payment_processor_name": "paypal", "payment_page_url": page, "payment_form_data": { "submit": "1" } })
+            .to_string(),
+    )
 }
 
 #[handler]

@@ -14,11 +14,21 @@ pub const UNREADABLE: &str = "There was an error verifying your ID photos.";
 const TEXTS: [(&str, &str, &str, &str); 14] = [
     ("photoIdReasons", "Not provided", "No photo ID was provided.", "id-missing"),
     ("photoIdReasons", "Text not clear", "We couldn't read your name from your photo ID image.", "id-name-unreadable"),
-    ("generalReasons", "Name mismatch", "The name associated with your account and the name on your ID do not match.", "name-differs"),
+    (
+        "generalReasons",
+        "Name mismatch",
+        "The name associated with your account and the name on your ID do not match.",
+        "name-differs",
+    ),
     ("userPhotoReasons", "Image not clear", "The image of your face was not clear.", "face-unclear"),
     ("userPhotoReasons", "Face out of view", "Your face was not visible in your self-photo.", "face-hidden"),
     ("generalReasons", "EdX name not provided", "Your account does not say your full name.", "account-name-missing"),
-    ("generalReasons", "Photo/ID Photo mismatch", "The photo of your face and the photo on your ID do not match.", "faces-differ"),
+    (
+        "generalReasons",
+        "Photo/ID Photo mismatch",
+        "The photo of your face and the photo on your ID do not match.",
+        "faces-differ",
+    ),
     ("photoIdReasons", "ID name not provided", "Your name was not visible on your photo ID.", "id-name-missing"),
     ("photoIdReasons", "Invalid Id", "The ID that you showed is not accepted.", "id-not-accepted"),
     ("photoIdReasons", "No text", "We could not find any text on your photo ID.", "id-text-missing"),
