@@ -1,0 +1,12 @@
+-- Events for analytics, in the order in which they happened; gone once they are delivered.
+
+CREATE TABLE analytics_events (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id    bigint NOT NULL REFERENCES users,
+    name       text NOT NULL,
+    properties jsonb NOT NULL,
+    attempt_id bigint REFERENCES attempts,
+    message_id uuid NOT NULL CONSTRAINT analytics_events_message_unique UNIQUE,
+    at         timestamptz NOT NULL
+);
+CREATE INDEX analytics_events_user ON analytics_events (user_id, id);
