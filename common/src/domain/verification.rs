@@ -61,12 +61,11 @@ pub struct Verification {
 #[must_use]
 pub fn standing(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) -> Verification {
     let counts = |attempt: &&Attempt| attempt.is_within_window(now, validity.days_good_for);
-    let is_in = |statuses: &[Status]| attempts.iter().filter(counts).any(|attempt| statuses.contains(&attempt.status));
     let last_changed = attempts.iter().max_by_key(|attempt| (attempt.updated_at, attempt.id));
     let mut denial = Vec::new();
-    let standing = if is_in(&[Status::Approved]) {
+    let standing = if is_verified(attempts, now, validity) {
         Standing::Approved
-    } else if is_in(&[Status::Created, Status::Ready, Status::Submitted, Status::MustRetry]) {
+    } else if valid_or_pending(attempts, now, validity).is_some() {
         Standing::Pending
     } else {
         match last_changed {
@@ -86,10 +85,30 @@ pub fn standing(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) ->
     Verification { standing, can_verify, expires_at, reasons: denial }
 }
 
-/// The attempt whose ID photo can be used again: the newest that the vendor has or approved, within the
-/// window, with an ID photo of its own. `has_own_id_photo` tells the last. Source: reference 2.4.
+/// Whether a status counts as verified or waiting for a verdict; queued attempts wait too.
+const fn is_valid_or_pending(status: Status) -> bool {
+    !matches!(status, Status::Denied)
+}
+
+/// Whether the learner is verified at `now`. Source: reference 2.4.
 #[must_use]
-pub fn can_lend_id_photo(attempt: &Attempt, has_own_id_photo: bool, now: DateTime<Utc>, days_good_for: u32) -> bool {
-    let has_status = matches!(attempt.status, Status::Submitted | Status::Approved);
-    has_status && has_own_id_photo && attempt.is_within_window(now, days_good_for)
+pub fn is_verified(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) -> bool {
+    let counts = |attempt: &Attempt| attempt.is_within_window(now, validity.days_good_for);
+    attempts.iter().any(|attempt| attempt.status == Status::Approved && counts(attempt))
+}
+
+/// The newest attempt by which the learner is verified or waits for a verdict at `now`. Source: reference 2.4.
+#[must_use]
+pub fn valid_or_pending(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) -> Option<&Attempt> {
+    let counts = |attempt: &&Attempt| attempt.is_within_window(now, validity.days_good_for);
+    attempts.iter().filter(counts).filter(|attempt| is_valid_or_pending(attempt.status)).max_by_key(|attempt| attempt.created_at)
+}
+
+/// The attempt that counts for something due at `deadline`: the newest that was active then, whatever its
+/// status; the newest of all without a deadline. Source: reference 2.4 (both bounds are strict).
+#[must_use]
+pub fn for_deadline(attempts: &[Attempt], deadline: Option<DateTime<Utc>>, validity: Validity) -> Option<&Attempt> {
+    let was_active =
+        |attempt: &&Attempt| deadline.is_none_or(|at| attempt.created_at < at && at < attempt.expires_at(validity.days_good_for));
+    attempts.iter().filter(was_active).max_by_key(|attempt| (attempt.created_at, attempt.id))
 }

@@ -11,6 +11,7 @@ pub mod courses;
 pub mod credit;
 pub mod error;
 pub mod events;
+pub mod flow;
 pub mod job_views;
 pub mod jobs;
 pub mod queues;
