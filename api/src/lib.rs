@@ -2,6 +2,7 @@
 //!
 //! On the request path it never talks to the queue, the vendor or the mail server; it can't even see them.
 
+pub mod adapters;
 pub mod error;
 pub mod extract;
 pub mod routes;

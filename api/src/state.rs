@@ -16,7 +16,10 @@ use vouch_common::{
     vendor::software_secure::callback::SignatureMode,
 };
 
-use crate::extract::token::{TokenError, TokenVerifier};
+use crate::{
+    adapters::geoip::Countries,
+    extract::token::{TokenError, TokenVerifier},
+};
 
 /// The api's parts; a clone is cheap.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ struct Parts {
     redis: Arc<Redis>,
     waker: Waker,
     tokens: TokenVerifier,
+    countries: Countries,
     settings: Settings,
     clock: SharedClock,
     numbers: Option<PrometheusHandle>,
@@ -48,6 +52,9 @@ pub enum SetUpError {
     /// The tokens' keys.
     #[error("learners' tokens can't be verified")]
     Tokens(#[source] TokenError),
+    /// The file that tells countries.
+    #[error("VOUCH_GEOIP_DB can't be used")]
+    Countries(#[source] maxminddb::MaxMindDbError),
 }
 
 impl AppState {
@@ -78,8 +85,9 @@ impl AppState {
         let objects =
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
+        let countries = Countries::open(settings.embargo.geoip_db.as_deref()).map_err(SetUpError::Countries)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, settings, clock, numbers })))
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, settings, clock, numbers })))
     }
 
     /// The database.
@@ -109,6 +117,12 @@ impl AppState {
     #[must_use]
     pub fn tokens(&self) -> &TokenVerifier {
         &self.0.tokens
+    }
+
+    /// Tells the country of an address.
+    #[must_use]
+    pub fn countries(&self) -> &Countries {
+        &self.0.countries
     }
 
     /// The settings.

@@ -2,6 +2,8 @@
 
 pub mod api_key;
 pub mod body;
+pub mod caller_address;
+pub mod course_path;
 pub mod csrf;
 pub mod learner;
 pub mod token;

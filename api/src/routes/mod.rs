@@ -2,15 +2,23 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod course_standing;
+pub mod embargo;
 pub mod health;
 pub mod lms;
+pub mod page;
+pub mod pay_and_verify;
 pub mod photo_download;
 pub mod results_callback;
+pub mod reverify;
+pub mod status;
 pub mod submit_photos;
 pub mod users;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Route, get, post};
 use poem_openapi::OpenApiService;
+
+use vouch_common::domain::pay_and_verify::Message;
 
 use crate::{error, state::AppState};
 
@@ -22,6 +30,16 @@ const INTERFACE_VERSION: &str = "1.0";
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
     Route::new()
+        .at("/verify_student/start-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
+        .at("/verify_student/begin-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
+        .at("/verify_student/upgrade/*course", get(pay_and_verify::page(Message::Upgrade)))
+        .at("/verify_student/verify-now/*course", get(pay_and_verify::page(Message::VerifyNow)))
+        .at("/verify_student/verify-later/*course", get(pay_and_verify::page(Message::VerifyLater)))
+        .at("/verify_student/payment-confirmation/*course", get(pay_and_verify::page(Message::PaymentConfirmation)))
+        .at("/verify_student/reverify", get(reverify::reverify))
+        .at("/verify_student/reverify/*checkpoint", get(reverify::in_course))
+        .at("/verify_student/status/", get(status::status))
+        .at("/embargo/blocked-message/:access_point/:message_key/", get(embargo::blocked))
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))
         .at("/photos/*name", get(photo_download::download))
@@ -37,12 +55,18 @@ pub fn app(state: AppState) -> impl Endpoint {
         .data(state)
 }
 
+type Documented = (lms::Lms, users::Users, course_standing::CourseStandings, attempts::Attempts);
+
 /// The documented part, under `/api/v1`.
-fn service(public_url: &str) -> OpenApiService<(lms::Lms, users::Users, attempts::Attempts), ()> {
+fn service(public_url: &str) -> OpenApiService<Documented, ()> {
     let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
-    OpenApiService::new((lms::Lms, users::Users, attempts::Attempts), "Vouch", INTERFACE_VERSION)
-        .description("Photo identity verification: what learning platforms push, and what they may read.")
-        .server(server)
+    OpenApiService::new(
+        (lms::Lms, users::Users, course_standing::CourseStandings, attempts::Attempts),
+        "Vouch",
+        INTERFACE_VERSION,
+    )
+    .description("Photo identity verification: what learning platforms push, and what they may read.")
+    .server(server)
 }
 
 /// The OpenAPI document.

@@ -2,7 +2,7 @@
 
 use super::OperationError;
 use crate::{
-    domain::{course_standing::Facts, ids::UserId, keys::CourseKey},
+    domain::{attempt::Attempt, course_standing::Facts, ids::UserId, keys::CourseKey},
     store::{Connection, Db, attempts, flow, users},
 };
 
@@ -44,6 +44,19 @@ pub async fn list(db: &Db, user: UserId) -> Result<Option<Vec<InCourse>>, Operat
         all.extend(load_one(&mut conn, user, &course).await?);
     }
     Ok(Some(all))
+}
+
+/// Loads every attempt of a learner; `None` when nobody told of them.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn list_attempts(db: &Db, user: UserId) -> Result<Option<Vec<Attempt>>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    if users::find(&mut conn, user).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(attempts::list_for_user(&mut conn, user).await?))
 }
 
 async fn load_one(conn: &mut Connection, user: UserId, course: &CourseKey) -> Result<Option<InCourse>, OperationError> {

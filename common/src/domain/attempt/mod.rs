@@ -55,4 +55,11 @@ impl Attempt {
     pub fn is_within_window(&self, now: DateTime<Utc>, days_good_for: u32) -> bool {
         self.created_at >= now - TimeDelta::days(i64::from(days_good_for))
     }
+
+    /// Whether it was active at a moment: created before, and not expired then. Source: reference 2.4 (both
+    /// bounds are strict).
+    #[must_use]
+    pub fn is_active_at(&self, at: DateTime<Utc>, days_good_for: u32) -> bool {
+        self.created_at < at && at < self.expires_at(days_good_for)
+    }
 }

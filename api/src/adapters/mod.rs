@@ -1,0 +1,3 @@
+//! What the api asks while a learner waits.
+
+pub mod geoip;
