@@ -4,9 +4,11 @@
 mod generated;
 mod ledger;
 mod lms;
+mod pay_and_verify;
 mod photos;
 mod processes;
 mod results_callback;
+mod reverify;
 mod secrets;
 mod submit_photos;
 mod tidy;

@@ -5,5 +5,6 @@ pub mod body;
 pub mod caller_address;
 pub mod course_path;
 pub mod csrf;
+pub mod idempotency_key;
 pub mod learner;
 pub mod token;

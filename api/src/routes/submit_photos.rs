@@ -11,23 +11,26 @@ use poem::{
     web::{Data, Multipart},
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use vouch_common::{
     domain::{
         course::courseware_url,
+        ids::ReceiptId,
         photo::PhotoKind,
         submission::{self, Accepted, Refusal, SentPhoto, Submission},
     },
     ids,
-    operations::submit_photos::{self, StoredUploads},
+    operations::submit_photos::{self, StoredUploads, SubmissionKey, ToSubmit},
     photos::{
         names,
         seal::{seal, with_context},
     },
+    store::submission_keys::Answered,
 };
 
 use crate::{
     error::Fault,
-    extract::{body, csrf, learner::Learner},
+    extract::{body, csrf, idempotency_key, learner::Learner},
     state::AppState,
 };
 
@@ -43,21 +46,62 @@ pub(super) async fn submit(request: &Request, learner: Learner, body: Body, stat
     let form = Form::read(request, bytes).await?;
     csrf::check(request, &learner, form.csrf_token.as_deref())?;
     let (state, who) = (state.0, &learner.submitter);
+    let caller = format!("user:{}", who.user);
+    let key = idempotency_key::read(request)?.map(|key| SubmissionKey { caller, key, digest: digest(&form.submission) });
+    if let Some(key) = &key
+        && let Some(answered) = submit_photos::find_answered(state.db(), key).await?
+    {
+        return repeated(key, &answered);
+    }
     let now = state.now();
     let facts = submit_photos::load_facts(state.db(), who, now, state.settings().validity.days_good_for).await?;
     let accepted = submission::check(form.submission, &facts).map_err(refused)?;
     let answer = answer(state, &accepted).await?;
     let uploads = store_sealed(state, &accepted).await?;
-    submit_photos::submit(state.db(), who, &accepted, &uploads, now).await?;
+    let new = ToSubmit { accepted: &accepted, uploads: &uploads, key: key.as_ref(), answer: &answer };
+    if let Some(answered) = submit_photos::submit(state.db(), who, new, now).await? {
+        return key.map_or(Err(Fault::Internal), |key| repeated(&key, &answered));
+    }
     state.wake();
     metrics::counter!("vouch_submissions_total").increment(1);
     tracing::info!(attempt.receipt = %uploads.receipt, "submission committed");
-    let text = serde_json::to_string_pretty(&answer).map_err(|_| Fault::Internal)?;
+    respond(uploads.receipt, &answer)
+}
+
+/// What was answered to the key before, if what came with it is the same.
+fn repeated(key: &SubmissionKey, answered: &Answered) -> Result<Response, Fault> {
+    if key.digest != answered.digest {
+        let text = "This Idempotency-Key was used for another submission. Send a new one.";
+        return Err(Fault::Refused(StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()));
+    }
+    respond(answered.receipt, &answered.answer)
+}
+
+fn respond(receipt: ReceiptId, answer: &Value) -> Result<Response, Fault> {
+    let text = serde_json::to_string_pretty(answer).map_err(|_| Fault::Internal)?;
     Ok(Response::builder()
         .status(StatusCode::OK)
         .content_type("application/json")
-        .header(RECEIPT_HEADER, uploads.receipt.to_string())
+        .header(RECEIPT_HEADER, receipt.to_string())
         .body(text))
+}
+
+/// A digest of what was sent, however it was packed.
+fn digest(submission: &Submission) -> Vec<u8> {
+    let parts = [
+        submission.face_image.as_ref().map(SentPhoto::as_bytes),
+        submission.photo_id_image.as_ref().map(SentPhoto::as_bytes),
+        submission.full_name.as_deref().map(str::as_bytes),
+        submission.course_key.as_deref().map(str::as_bytes),
+        submission.checkpoint.as_deref().map(str::as_bytes),
+    ];
+    let mut hash = Sha256::new();
+    for part in parts {
+        // Lengths keep the parts apart; an absent part has one that no other has.
+        hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    hash.finalize().to_vec()
 }
 
 fn refused(refusal: Refusal) -> Fault {
@@ -68,7 +112,14 @@ fn refused(refusal: Refusal) -> Fault {
 }
 
 /// `{}`, or for a re-verification inside a course the way back to its checkpoint. Source: reference 6.1, 11a.
+///
+/// A checkpoint must be one of that course: a place that nobody told of would wait for ever.
 async fn answer(state: &AppState, accepted: &Accepted) -> Result<Value, Fault> {
+    if let Some((course, usage)) = &accepted.checkpoint
+        && !submit_photos::is_checkpoint(state.db(), course, usage).await?
+    {
+        return Err(refused(Refusal::InvalidCheckpoint));
+    }
     let Some((course, usage)) = accepted.checkpoint.as_ref().filter(|_| accepted.is_reverification()) else {
         return Ok(json!({}));
     };

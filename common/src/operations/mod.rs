@@ -5,6 +5,7 @@
 pub mod api_keys;
 pub mod apply_result;
 pub mod finish_preparation;
+pub mod forget_submission_keys;
 pub mod hand_out_jobs;
 pub mod load_flow;
 pub mod load_mail;

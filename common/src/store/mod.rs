@@ -16,6 +16,7 @@ pub mod job_views;
 pub mod jobs;
 pub mod queues;
 pub mod schedule;
+pub mod submission_keys;
 pub mod users;
 
 use std::{str::FromStr, time::Duration};
