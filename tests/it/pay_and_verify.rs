@@ -352,6 +352,30 @@ async fn country_rules_hold_when_they_are_on() {
 }
 
 #[tokio::test]
+async fn the_country_of_the_address_counts_before_that_of_the_profile() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), vouch_tests::places::country_file("IR")).unwrap();
+    let settings = vec![("VOUCH_EMBARGO", "true".to_owned()), ("VOUCH_GEOIP_DB", file.path().to_str().unwrap().to_owned())];
+    let app = TestApp::start_with(Wishes { settings, is_without_worker: true, ..Wishes::default() }).await;
+    app.put_user(LEARNER, "Sofia Marek").await;
+    let only = |country: &str| json!({ "embargo": { "restricted": true, "whitelist": [country] } });
+    push(&app, &json!({ "modes": modes_of(&[("verified", 12)]) })).await;
+    let from = async |address: &str| {
+        let request = app.client.get(format!("{}/verify_student/start-flow/{COURSE}/", app.url)).bearer_auth(app.token(LEARNER));
+        request.header("accept", "application/json").header("x-forwarded-for", address).send().await.unwrap().status().as_u16()
+    };
+    push(&app, &only("AT")).await;
+    for (address, status) in
+        [("8.8.8.8", 302), ("10.0.0.1, 8.8.8.8, 200.1.1.1", 302), ("200.1.1.1", 200), ("nonsense", 200), ("", 200)]
+    {
+        assert_eq!(from(address).await, status, "{address}");
+    }
+    push(&app, &only("ir")).await;
+    assert_eq!(from("8.8.8.8").await, 200);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn an_address_without_its_last_slash_is_put_right() {
     let app = world(&[("verified", 12)]).await;
     let answer = visit(&app, &format!("/verify_student/start-flow/{COURSE}?x=1")).await;

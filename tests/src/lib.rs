@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look into the database and the environment from outside")]
 
 mod database;
+pub mod places;
 pub mod samples;
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
