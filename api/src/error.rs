@@ -97,7 +97,12 @@ pub async fn problem_of(error: poem::Error) -> Response {
         return response;
     }
     let status = error.status();
-    let headers = error.into_response().headers().clone();
+    let response = error.into_response();
+    if response.content_type() == Some("application/problem+json") {
+        // A handler has said already what is wrong.
+        return response;
+    }
+    let headers = response.headers().clone();
     let mut response = problem(status, &detail_of(status));
     if let Some(allowed) = headers.get("allow") {
         response.headers_mut().insert("allow", allowed.clone());

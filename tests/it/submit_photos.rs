@@ -225,3 +225,31 @@ async fn a_checkpoint_that_its_course_does_not_have_is_refused_and_nothing_chang
         assert_eq!(app.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
 }
+
+#[tokio::test]
+async fn another_program_submits_for_a_learner_once_a_key() {
+    let app = TestApp::without_worker().await;
+    app.put_user(5, "Sofia Marek").await;
+    let fields = json!({ "user_id": 5, "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let post = |key: &str| app.api(reqwest::Method::POST, "attempts").header("Idempotency-Key", key.to_owned());
+    let sent = post("a").json(&fields).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    let sent: Value = sent.json().await.unwrap();
+    let receipt = sent["receipt_id"].as_str().unwrap();
+    assert_eq!(sent["status_url"], format!("{}/api/v1/attempts/{receipt}", app.url));
+    let again: Value = post("a").json(&fields).send().await.unwrap().json().await.unwrap();
+    assert_eq!(again, sent);
+    let other = json!({ "user_id": 5, "face_image": samples::good("face.png"), "photo_id_image": samples::good("id.jpg") });
+    let refused = post("a").json(&other).send().await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers()["content-type"].to_str().unwrap()),
+        (422, "application/problem+json")
+    );
+    let part = |name: &str| Part::bytes(samples::bytes(&format!("good/{name}"))).file_name(name.to_owned());
+    let form = Form::new().text("user_id", "5").part("face_image", part("face.jpg")).part("photo_id_image", part("id.jpg"));
+    assert_eq!(post("b").multipart(form).send().await.unwrap().status(), 202);
+    let nobody = json!({ "user_id": 99, "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let refused: Value = post("c").json(&nobody).send().await.unwrap().json().await.unwrap();
+    assert_eq!(refused["detail"], "No profile found for user");
+    assert_eq!(app.count("SELECT count(*) FROM attempts").await, 2);
+}

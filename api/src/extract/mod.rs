@@ -7,4 +7,5 @@ pub mod course_path;
 pub mod csrf;
 pub mod idempotency_key;
 pub mod learner;
+pub mod submission_form;
 pub mod token;

@@ -6,12 +6,14 @@ pub mod course_standing;
 pub mod embargo;
 pub mod health;
 pub mod lms;
+pub mod machine_submission;
 pub mod page;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod results_callback;
 pub mod reverify;
 pub mod status;
+mod submission;
 pub mod submit_photos;
 pub mod users;
 
@@ -55,13 +57,14 @@ pub fn app(state: AppState) -> impl Endpoint {
         .data(state)
 }
 
-type Documented = (lms::Lms, users::Users, course_standing::CourseStandings, attempts::Attempts);
+type Documented =
+    (lms::Lms, machine_submission::MachineSubmissions, users::Users, course_standing::CourseStandings, attempts::Attempts);
 
 /// The documented part, under `/api/v1`.
 fn service(public_url: &str) -> OpenApiService<Documented, ()> {
     let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
     OpenApiService::new(
-        (lms::Lms, users::Users, course_standing::CourseStandings, attempts::Attempts),
+        (lms::Lms, machine_submission::MachineSubmissions, users::Users, course_standing::CourseStandings, attempts::Attempts),
         "Vouch",
         INTERFACE_VERSION,
     )
