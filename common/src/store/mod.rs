@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod job_views;
 pub mod jobs;
+pub mod orders;
 pub mod queues;
 pub mod schedule;
 pub mod users;
