@@ -16,7 +16,10 @@ use vouch_common::{
     vendor::software_secure::callback::SignatureMode,
 };
 
-use crate::extract::token::{TokenError, TokenVerifier};
+use crate::{
+    adapters::ecommerce::Ecommerce,
+    extract::token::{TokenError, TokenVerifier},
+};
 
 /// The api's parts; a clone is cheap.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ struct Parts {
     redis: Arc<Redis>,
     waker: Waker,
     tokens: TokenVerifier,
+    ecommerce: Option<Ecommerce>,
     settings: Settings,
     clock: SharedClock,
     numbers: Option<PrometheusHandle>,
@@ -48,6 +52,9 @@ pub enum SetUpError {
     /// The tokens' keys.
     #[error("learners' tokens can't be verified")]
     Tokens(#[source] TokenError),
+    /// The e-commerce service.
+    #[error("the e-commerce service's client can't be made")]
+    Ecommerce(#[source] reqwest::Error),
 }
 
 impl AppState {
@@ -78,8 +85,9 @@ impl AppState {
         let objects =
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
+        let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, settings, clock, numbers })))
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, ecommerce, settings, clock, numbers })))
     }
 
     /// The database.
@@ -109,6 +117,12 @@ impl AppState {
     #[must_use]
     pub fn tokens(&self) -> &TokenVerifier {
         &self.0.tokens
+    }
+
+    /// The e-commerce service, if there is one.
+    #[must_use]
+    pub fn ecommerce(&self) -> Option<&Ecommerce> {
+        self.0.ecommerce.as_ref()
     }
 
     /// The settings.

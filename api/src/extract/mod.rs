@@ -3,5 +3,6 @@
 pub mod api_key;
 pub mod body;
 pub mod csrf;
+pub mod fields;
 pub mod learner;
 pub mod token;

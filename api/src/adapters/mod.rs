@@ -1,0 +1,3 @@
+//! What the api asks while somebody waits. There must be little here, each with a timeout.
+
+pub mod ecommerce;
