@@ -2,9 +2,12 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod create_order;
 pub mod health;
 pub mod lms;
 pub mod photo_download;
+pub mod postpay_callback;
+pub mod receipt;
 pub mod results_callback;
 pub mod submit_photos;
 pub mod users;
@@ -24,6 +27,10 @@ pub fn app(state: AppState) -> impl Endpoint {
     Route::new()
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))
+        .at("/verify_student/create_order/", post(create_order::create))
+        .at("/verify_student/create_order", post(create_order::create))
+        .at("/shoppingcart/postpay_callback/", post(postpay_callback::receive))
+        .at("/shoppingcart/receipt/:id/", get(receipt::show))
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
