@@ -17,6 +17,7 @@ use vouch_common::{
 };
 
 use crate::{
+    adapters::ecommerce::Ecommerce,
     adapters::geoip::Countries,
     extract::token::{TokenError, TokenVerifier},
 };
@@ -32,6 +33,7 @@ struct Parts {
     waker: Waker,
     tokens: TokenVerifier,
     countries: Countries,
+    ecommerce: Option<Ecommerce>,
     settings: Settings,
     clock: SharedClock,
     numbers: Option<PrometheusHandle>,
@@ -55,6 +57,9 @@ pub enum SetUpError {
     /// The file that tells countries.
     #[error("VOUCH_GEOIP_DB can't be used")]
     Countries(#[source] maxminddb::MaxMindDbError),
+    /// The e-commerce service.
+    #[error("the e-commerce service's client can't be made")]
+    Ecommerce(#[source] reqwest::Error),
 }
 
 impl AppState {
@@ -86,8 +91,9 @@ impl AppState {
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
         let countries = Countries::open(settings.embargo.geoip_db.as_deref()).map_err(SetUpError::Countries)?;
+        let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, settings, clock, numbers })))
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, ecommerce, settings, clock, numbers })))
     }
 
     /// The database.
@@ -123,6 +129,12 @@ impl AppState {
     #[must_use]
     pub fn countries(&self) -> &Countries {
         &self.0.countries
+    }
+
+    /// The e-commerce service, if there is one.
+    #[must_use]
+    pub fn ecommerce(&self) -> Option<&Ecommerce> {
+        self.0.ecommerce.as_ref()
     }
 
     /// The settings.

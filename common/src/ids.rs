@@ -23,3 +23,10 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 pub fn random_fraction() -> f64 {
     rand::rng().random()
 }
+
+/// Draws the name of one visit to a payment page.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that draws ids")]
+pub fn new_visit() -> Uuid {
+    Uuid::new_v4()
+}

@@ -5,6 +5,7 @@ pub mod body;
 pub mod caller_address;
 pub mod course_path;
 pub mod csrf;
+pub mod fields;
 pub mod idempotency_key;
 pub mod learner;
 pub mod submission_form;

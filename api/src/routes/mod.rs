@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod attempts;
 pub mod course_standing;
+pub mod create_order;
 pub mod embargo;
 pub mod health;
 pub mod lms;
@@ -10,6 +11,8 @@ pub mod machine_submission;
 pub mod page;
 pub mod pay_and_verify;
 pub mod photo_download;
+pub mod postpay_callback;
+pub mod receipt;
 pub mod results_callback;
 pub mod reverify;
 pub mod status;
@@ -44,6 +47,10 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/embargo/blocked-message/:access_point/:message_key/", get(embargo::blocked))
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))
+        .at("/verify_student/create_order/", post(create_order::create))
+        .at("/verify_student/create_order", post(create_order::create))
+        .at("/shoppingcart/postpay_callback/", post(postpay_callback::receive))
+        .at("/shoppingcart/receipt/:id/", get(receipt::show))
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))

@@ -202,6 +202,12 @@ const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':').remove(b'+').remove(b'@');
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// A course as a part of a path.
+#[must_use]
+pub fn path_segment(course: &CourseKey) -> String {
+    utf8_percent_encode(course.as_str(), PATH).to_string()
+}
+
 /// The address of a checkpoint in the courseware. `root` is the deployment's courseware address, without
 /// a slash at its end. Source: reference 4.11.
 #[must_use]

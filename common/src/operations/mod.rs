@@ -4,6 +4,7 @@
 
 pub mod api_keys;
 pub mod apply_result;
+pub mod create_order;
 pub mod finish_preparation;
 pub mod forget_submission_keys;
 pub mod hand_out_jobs;
@@ -15,9 +16,11 @@ pub mod push_from_lms;
 pub mod read_attempts;
 pub mod read_course_standing;
 pub mod read_credit;
+pub mod read_receipt;
 pub mod record_callback;
 pub mod record_submission;
 pub mod settle_job;
+pub mod settle_payment;
 pub mod submit_photos;
 pub mod update_credit;
 

@@ -14,6 +14,7 @@ pub mod events;
 pub mod flow;
 pub mod job_views;
 pub mod jobs;
+pub mod orders;
 pub mod queues;
 pub mod schedule;
 pub mod submission_keys;

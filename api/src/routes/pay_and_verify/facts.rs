@@ -9,13 +9,12 @@ use vouch_common::{
         times, verification,
     },
     operations::load_flow::Flow,
+    payment::cybersource::PROCESSOR_NAME,
     store::flow::Choice,
+    telemetry::chain,
 };
 
-use crate::state::AppState;
-
-/// The processor of payments on our own pages. Source: reference 11 (`CC_PROCESSOR_NAME`).
-const OWN_PROCESSOR: &str = "CyberSource2";
+use crate::{adapters::ecommerce::Claims, state::AppState};
 
 /// Everything that the page is made of.
 pub(super) struct Shown<'a> {
@@ -98,11 +97,19 @@ impl Shown<'_> {
     /// How the learner can pay; `None`: the shop can't be asked just now, and the page says so.
     async fn processors(&self) -> Option<Vec<String>> {
         let is_sold_by_shop = self.page.mode.sku.as_ref().is_some_and(|sku| !sku.is_empty());
-        if is_sold_by_shop {
-            return None;
+        if !is_sold_by_shop {
+            let own = self.state.settings().shop.cybersource.as_ref();
+            return Some(own.map(|_| PROCESSOR_NAME.to_owned()).into_iter().collect());
         }
-        let shop = &self.state.settings().shop;
-        Some(shop.cybersource.iter().map(|_| OWN_PROCESSOR.to_owned()).collect())
+        let (shop, learner) = (self.state.ecommerce()?, self.flow.learner.as_ref()?);
+        let claims = Claims::of_visit(self.request, learner);
+        match shop.processors(&claims, self.state.now()).await {
+            Ok(names) => Some(names),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the shop could not say how learners can pay; the page opens without");
+                None
+            }
+        }
     }
 }
 
