@@ -85,7 +85,8 @@ impl Claims {
 
     /// What we say of a learner: who they are, and what the statistics of the shop know them by. `ga_cookie`
     /// is the cookie `_ga`, such as `GA1.2.1033501218.1368477899`.
-    fn new(learner: &User, ga_cookie: Option<&str>, address: Option<IpAddr>) -> Self {
+    #[must_use]
+    pub fn new(learner: &User, ga_cookie: Option<&str>, address: Option<IpAddr>) -> Self {
         let client_id = ga_cookie.and_then(|cookie| cookie.splitn(3, '.').nth(2)).filter(|id| !id.is_empty());
         Self {
             username: learner.username.clone(),
