@@ -1,9 +1,11 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod create_order;
 mod generated;
 mod ledger;
 mod lms;
+mod payment;
 mod photos;
 mod processes;
 mod results_callback;
