@@ -1,10 +1,12 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod create_order;
 mod generated;
 mod ledger;
 mod lms;
 mod pay_and_verify;
+mod payment;
 mod photos;
 mod processes;
 mod results_callback;

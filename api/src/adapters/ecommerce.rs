@@ -18,7 +18,10 @@ use tokio::sync::Mutex;
 use url::Url;
 use vouch_common::{config, store::users::User};
 
-use crate::extract::{caller_address::caller_address, learner::cookies};
+use crate::extract::{
+    caller_address::{caller_address, connection_address},
+    learner::cookies,
+};
 
 /// How long our token holds. Source: reference 5.3.
 const TOKEN_LIFETIME: TimeDelta = TimeDelta::seconds(30);
@@ -80,7 +83,8 @@ impl Claims {
     #[must_use]
     pub fn of_visit(request: &Request, learner: &User) -> Self {
         let ga_cookie = cookies(request).get("_ga").map(|cookie| cookie.value_str().to_owned());
-        Self::new(learner, ga_cookie.as_deref(), caller_address(request))
+        let address = caller_address(request).or_else(|| connection_address(request));
+        Self::new(learner, ga_cookie.as_deref(), address)
     }
 
     /// What we say of a learner: who they are, and what the statistics of the shop know them by. `ga_cookie`

@@ -14,8 +14,13 @@ const HOPS_MAX: usize = 20;
 pub fn caller_address(request: &Request) -> Option<IpAddr> {
     let forwarded = request.header("x-forwarded-for").unwrap_or_default();
     let named = forwarded.split(',').take(HOPS_MAX).filter_map(|text| text.trim().parse().ok());
-    let own = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
-    named.chain(own).find(is_public)
+    named.chain(connection_address(request)).find(is_public)
+}
+
+/// The address of the connection: the caller's, or that of a proxy before us.
+#[must_use]
+pub fn connection_address(request: &Request) -> Option<IpAddr> {
+    request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)
 }
 
 fn is_public(address: &IpAddr) -> bool {

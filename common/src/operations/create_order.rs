@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{OperationError, submit_photos::Submitter};
 use crate::{
     domain::{course::CourseMode, ids::OrderId, keys::CourseKey, order::Sale},
-    store::{Db, courses, orders, orders::Item, users, users::User},
+    store::{Db, courses, flow, orders, orders::Item, users, users::User},
 };
 
 /// What is known when a learner wants to buy.
@@ -31,8 +31,8 @@ pub async fn load_facts(db: &Db, who: &Submitter, course: &CourseKey) -> Result<
     Ok(OrderFacts {
         learner: users::find(&mut conn, who.user).await?.or_else(|| who.profile.clone()),
         course_name: courses::find_name(&mut conn, course.as_str()).await?,
-        modes: orders::list_modes(&mut conn, course).await?,
-        remembered: orders::find_contribution(&mut conn, who.user, course).await?,
+        modes: flow::list_modes(&mut conn, course).await?,
+        remembered: flow::find_choice(&mut conn, who.user, course).await?.and_then(|choice| choice.contribution),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
         order::leads_to_verification,
         payment::{Mismatch, Outcome, Owed, Payment, judge},
     },
-    store::{Connection, Db, StoreError, courses, orders, orders::Item},
+    store::{Connection, Db, StoreError, courses, flow, orders, orders::Item},
 };
 
 /// What became of an order, and where its learner goes on.
@@ -76,7 +76,7 @@ pub async fn settle(db: &Db, payment: &Payment, now: DateTime<Utc>) -> Result<Se
     let settled = Settled {
         outcome,
         leads_to_verification: leads_to_verification(&modes),
-        is_upgrade: orders::is_upgrade(&mut tx, order.user, &first.course).await?,
+        is_upgrade: flow::find_choice(&mut tx, order.user, &first.course).await?.is_some_and(|choice| choice.is_upgrade),
         course: first.course.clone(),
     };
     tx.commit().await.map_err(StoreError::from)?;

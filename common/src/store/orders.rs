@@ -1,11 +1,10 @@
-//! Orders and their items, and what a learner chose before.
+//! Orders and their items.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{BadRow, Connection, StoreError, error::must_touch_one};
 use crate::domain::{
-    course::CourseMode,
     ids::{OrderId, UserId},
     keys::CourseKey,
     order::OrderStatus,
@@ -13,8 +12,6 @@ use crate::domain::{
     price::Amount,
 };
 
-/// Most tracks of a course; pushes allow no more.
-const MODES_MAX: i64 = 1_000;
 /// Most items of an order; we put in one.
 const ITEMS_MAX: i64 = 100;
 
@@ -43,45 +40,6 @@ impl Item {
     pub(crate) fn cost(&self) -> Amount {
         self.unit_cost.times(self.quantity)
     }
-}
-
-/// The tracks of a course, in its order.
-pub(crate) async fn list_modes(conn: &mut Connection, course: &CourseKey) -> Result<Vec<CourseMode>, StoreError> {
-    Ok(sqlx::query_as!(
-        CourseMode,
-        r#"
-        SELECT slug, display_name, min_price, currency, sku, expires_at FROM course_modes
-        WHERE course_key = $1 ORDER BY position LIMIT $2
-        "#,
-        course.as_str(),
-        MODES_MAX
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// The contribution that a learner chose on the page before, as they typed it.
-pub(crate) async fn find_contribution(
-    conn: &mut Connection,
-    user: UserId,
-    course: &CourseKey,
-) -> Result<Option<String>, StoreError> {
-    let row = sqlx::query_scalar!(
-        "SELECT contribution FROM flow_choices WHERE user_id = $1 AND course_key = $2",
-        user.0,
-        course.as_str()
-    );
-    Ok(row.fetch_optional(conn).await?.flatten())
-}
-
-/// Whether a learner came to upgrade.
-pub(crate) async fn is_upgrade(conn: &mut Connection, user: UserId, course: &CourseKey) -> Result<bool, StoreError> {
-    let row = sqlx::query_scalar!(
-        "SELECT is_upgrade FROM flow_choices WHERE user_id = $1 AND course_key = $2",
-        user.0,
-        course.as_str()
-    );
-    Ok(row.fetch_optional(conn).await?.unwrap_or_default())
 }
 
 /// A learner's cart, emptied; a new one when there is none. Until the transaction ends it is nobody else's.
