@@ -14,9 +14,13 @@
 pub mod attempt;
 pub mod backoff;
 pub mod callback;
+pub mod checkpoint;
 pub mod course;
 pub mod credit;
+pub mod deadline;
 pub mod effect;
+pub mod event;
+pub mod grade;
 pub mod ids;
 pub mod keys;
 pub mod photo;
