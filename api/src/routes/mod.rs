@@ -2,10 +2,15 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod checkpoints;
+pub mod credit;
 pub mod health;
 pub mod lms;
+pub mod paths;
 pub mod photo_download;
+pub mod report_event;
 pub mod results_callback;
+pub mod settings;
 pub mod submit_photos;
 pub mod users;
 
@@ -24,6 +29,7 @@ pub fn app(state: AppState) -> impl Endpoint {
     Route::new()
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))
+        .at("/verify_student/events/", post(report_event::report))
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
@@ -37,10 +43,30 @@ pub fn app(state: AppState) -> impl Endpoint {
         .data(state)
 }
 
+/// The documented parts, under `/api/v1`.
+type Parts = (
+    lms::Lms,
+    lms::bulk::Bulk,
+    settings::Settings,
+    checkpoints::Checkpoints,
+    credit::Credit,
+    users::Users,
+    attempts::Attempts,
+);
+
 /// The documented part, under `/api/v1`.
-fn service(public_url: &str) -> OpenApiService<(lms::Lms, users::Users, attempts::Attempts), ()> {
+fn service(public_url: &str) -> OpenApiService<Parts, ()> {
     let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
-    OpenApiService::new((lms::Lms, users::Users, attempts::Attempts), "Vouch", INTERFACE_VERSION)
+    let parts = (
+        lms::Lms,
+        lms::bulk::Bulk,
+        settings::Settings,
+        checkpoints::Checkpoints,
+        credit::Credit,
+        users::Users,
+        attempts::Attempts,
+    );
+    OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
         .server(server)
 }

@@ -85,7 +85,7 @@ impl Renderer {
                 expires_at => facts.expires_at.map(display_time),
                 course_name => &facts.course_name,
                 providers => &facts.providers,
-                checkpoint => checkpoint,
+                checkpoint => checkpoint.clone(),
             })
         };
         // A subject is one line, whatever a name holds.
@@ -105,7 +105,7 @@ fn checkpoint_values(site: &Site, outcome: Outcome, checkpoint: &CheckpointFacts
         allowed => tries.allowed,
         can_try_again => checkpoint.is_open && tries.left() != Some(0),
         due => checkpoint.due.map(display_time),
-        reasons => reasons,
+        reasons => reasons.to_vec(),
         reverify_url => format!("{}{}", site.public_url, reverify_path(course, usage)),
         course_url => courseware_url(&site.courseware_url, course, usage, &checkpoint.place),
     }
