@@ -11,3 +11,9 @@ CREATE TABLE verification_deadline_changes (
     at          timestamptz NOT NULL
 );
 CREATE INDEX verification_deadline_changes_course ON verification_deadline_changes (course_key, id DESC);
+
+-- The platform removed the deadline on purpose: the end of the course does not bring one back.
+CREATE TABLE verification_deadline_removals (
+    course_key text PRIMARY KEY REFERENCES courses,
+    removed_at timestamptz NOT NULL
+);

@@ -10,3 +10,6 @@ CREATE TABLE analytics_events (
     at         timestamptz NOT NULL
 );
 CREATE INDEX analytics_events_user ON analytics_events (user_id, id);
+
+-- Of one learner's jobs one sends: whoever sends asks whether there is another.
+CREATE INDEX jobs_events_user ON jobs ((args ->> 'user')) WHERE kind = 'track_event' AND dead_at IS NULL;

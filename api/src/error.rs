@@ -156,8 +156,11 @@ impl From<PushRefused> for Fault {
     fn from(error: PushRefused) -> Self {
         match error {
             PushRefused::Operation(cause) => cause.into(),
-            PushRefused::UnknownCourse | PushRefused::UnknownUser => Self::not_found(error.to_string()),
-            PushRefused::Course(fault) => Self::bad_request(fault.to_string()),
+            PushRefused::UnknownCourse
+            | PushRefused::UnknownUser
+            | PushRefused::UnknownCheckpoint
+            | PushRefused::UnknownProvider => Self::not_found(error.to_string()),
+            PushRefused::Course(_) | PushRefused::NoCredit => Self::bad_request(error.to_string()),
         }
     }
 }

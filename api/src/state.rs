@@ -85,6 +85,7 @@ impl AppState {
     fn assemble(settings: Settings, clock: SharedClock, numbers: Option<PrometheusHandle>) -> Result<Self, SetUpError> {
         let text = |secret: &vouch_common::secret::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
+        let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
         let redis = Redis::new(&text(&settings.redis_url)).map_err(|error| SetUpError::Redis(error.to_string()))?;
         let redis = Arc::new(redis);
         let objects =

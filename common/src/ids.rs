@@ -24,9 +24,9 @@ pub fn random_fraction() -> f64 {
     rand::rng().random()
 }
 
-/// Draws the name of one visit to a payment page.
+/// Draws an id that an outside program will know a thing by (a version 4 UUID).
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that draws ids")]
-pub fn new_visit() -> Uuid {
+#[expect(clippy::disallowed_methods, reason = "this file is the one place that draws ids")]
+pub fn new_uuid() -> Uuid {
     Uuid::new_v4()
 }

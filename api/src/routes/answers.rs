@@ -14,6 +14,14 @@ pub enum Tags {
     Reads,
 }
 
+/// It is kept.
+#[derive(ApiResponse)]
+pub enum Kept {
+    /// It is kept.
+    #[oai(status = 204)]
+    Done,
+}
+
 /// A problem document (RFC 9457).
 #[derive(Object)]
 pub struct Problem {

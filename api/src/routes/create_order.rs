@@ -130,7 +130,7 @@ async fn buy_here(
     state: &AppState,
 ) -> Result<OwnPaymentData, Fault> {
     let account = state.settings().shop.cybersource.as_ref().ok_or_else(not_sold_here)?;
-    let new = NewOrder { course, course_name, sale, visit: ids::new_visit() };
+    let new = NewOrder { course, course_name, sale, visit: ids::new_uuid() };
     let now = state.now();
     let order = create_order::create(state.db(), &visitor.learner.submitter, &new, now).await?;
     tracing::info!(order = order.0, course_id = %course, mode = %sale.mode.slug, "an order goes to the payment page");

@@ -2,19 +2,24 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod checkpoints;
 pub mod course_standing;
 pub mod create_order;
+pub mod credit;
 pub mod embargo;
 pub mod health;
 pub mod lms;
 pub mod machine_submission;
 pub mod page;
+pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
 pub mod receipt;
+pub mod report_event;
 pub mod results_callback;
 pub mod reverify;
+pub mod settings;
 pub mod status;
 mod submission;
 pub mod submit_photos;
@@ -51,6 +56,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/verify_student/create_order", post(create_order::create))
         .at("/shoppingcart/postpay_callback/", post(postpay_callback::receive))
         .at("/shoppingcart/receipt/:id/", get(receipt::show))
+        .at("/verify_student/events/", post(report_event::report))
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
@@ -64,19 +70,36 @@ pub fn app(state: AppState) -> impl Endpoint {
         .data(state)
 }
 
-type Documented =
-    (lms::Lms, machine_submission::MachineSubmissions, users::Users, course_standing::CourseStandings, attempts::Attempts);
+/// The documented parts, under `/api/v1`.
+type Parts = (
+    lms::Lms,
+    lms::bulk::Bulk,
+    settings::Settings,
+    checkpoints::Checkpoints,
+    credit::Credit,
+    users::Users,
+    course_standing::CourseStandings,
+    attempts::Attempts,
+    machine_submission::MachineSubmissions,
+);
 
 /// The documented part, under `/api/v1`.
-fn service(public_url: &str) -> OpenApiService<Documented, ()> {
+fn service(public_url: &str) -> OpenApiService<Parts, ()> {
     let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
-    OpenApiService::new(
-        (lms::Lms, machine_submission::MachineSubmissions, users::Users, course_standing::CourseStandings, attempts::Attempts),
-        "Vouch",
-        INTERFACE_VERSION,
-    )
-    .description("Photo identity verification: what learning platforms push, and what they may read.")
-    .server(server)
+    let parts = (
+        lms::Lms,
+        lms::bulk::Bulk,
+        settings::Settings,
+        checkpoints::Checkpoints,
+        credit::Credit,
+        users::Users,
+        course_standing::CourseStandings,
+        attempts::Attempts,
+        machine_submission::MachineSubmissions,
+    );
+    OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
+        .description("Photo identity verification: what learning platforms push, and what they may read.")
+        .server(server)
 }
 
 /// The OpenAPI document.

@@ -144,7 +144,7 @@ pub const CATALOGUE: &[Setting] = &[
         "Secret shared with CyberSource: signs what we send, verifies what comes back.",
     ),
     optional("VOUCH_CYBERSOURCE_PURCHASE_URL", &[Api], "CyberSource's payment page."),
-    optional("VOUCH_SEGMENT_KEY", &[Worker], "Write key of Segment; without it no event is sent."),
+    optional("VOUCH_SEGMENT_KEY", BOTH, "Write key of Segment; without it no event is kept or sent."),
     defaulted("VOUCH_SEGMENT_URL", "https://api.segment.io", &[Worker], "Where events are sent."),
 ];
 

@@ -14,12 +14,16 @@
 pub mod attempt;
 pub mod backoff;
 pub mod callback;
+pub mod checkpoint;
 pub mod course;
 pub mod course_mode;
 pub mod course_standing;
 pub mod credit;
+pub mod deadline;
 pub mod effect;
 pub mod embargo;
+pub mod event;
+pub mod grade;
 pub mod ids;
 pub mod keys;
 pub mod order;

@@ -3,12 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::OperationError;
+use super::{OperationError, track_event};
 use crate::{
     domain::{
         attempt::Status,
         course::BlockPlace,
-        effect::{AnalyticsEvent, Effect, MailTemplate, Wish},
+        effect::{Effect, MailTemplate, Wish},
+        event::EventName,
         ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
         submission::{Accepted, Facts},
@@ -159,6 +160,10 @@ pub async fn submit(db: &Db, who: &Submitter, new: ToSubmit<'_>, now: DateTime<U
         .await?;
     }
     jobs::insert(&mut tx, &wishes(who.user, uploads.receipt, accepted), Some(uploads.receipt)).await?;
+    if db.keeps_events() {
+        let submission = (who.user, attempt, uploads.receipt);
+        track_event::append_submission(&mut tx, submission, event_of(accepted), now).await?;
+    }
     tx.commit().await?;
     Ok(None)
 }
@@ -178,10 +183,12 @@ async fn wait_at_checkpoint(
 fn wishes(user: UserId, receipt: ReceiptId, accepted: &Accepted) -> Vec<Wish> {
     let prepare = Effect::PreparePhotos { receipt };
     if accepted.is_reverification() {
-        let event = Effect::TrackEvent { event: AnalyticsEvent::ReverifySubmitted, user, receipt };
-        return [prepare, event].map(Wish::from).to_vec();
+        return vec![prepare.into()];
     }
     let mail = Effect::SendEmail { template: MailTemplate::PhotosReceived, user, receipt: Some(receipt), course: None };
-    let event = Effect::TrackEvent { event: AnalyticsEvent::VerifySubmitted, user, receipt };
-    [prepare, mail, event].map(Wish::from).to_vec()
+    [prepare, mail].map(Wish::from).to_vec()
+}
+
+fn event_of(accepted: &Accepted) -> EventName {
+    if accepted.is_reverification() { EventName::ReverifySubmitted } else { EventName::VerifySubmitted }
 }
