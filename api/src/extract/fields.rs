@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use poem::{Body, FromRequest, Request, RequestBody, http::StatusCode, web::Multipart};
+use poem::{Body, FromRequest, Request, RequestBody, web::Multipart};
 use serde_json::Value;
 
-use super::body;
+use super::{body, form_kind::FormKind};
 use crate::error::Fault;
 
 /// Largest form of texts: far more than any of ours has.
@@ -29,16 +29,10 @@ impl Fields {
     /// 413 when it is too large, 415 when it is no form, 400 when it can't be read.
     pub async fn read(request: &Request, body: Body) -> Result<Self, Fault> {
         let bytes = body::read(request, body, BODY_BYTES_MAX).await?;
-        let kind = request.content_type().unwrap_or("application/x-www-form-urlencoded");
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match kind.as_str() {
-            "application/x-www-form-urlencoded" => Self::from_url_encoded(&bytes),
-            "application/json" => Self::from_json(&bytes),
-            "multipart/form-data" => Self::from_multipart(request, bytes).await,
-            _ => Err(Fault::Refused(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Send the form url-encoded, as multipart/form-data or as application/json.".to_owned(),
-            )),
+        match FormKind::of(request)? {
+            FormKind::UrlEncoded => Self::from_url_encoded(&bytes),
+            FormKind::Json => Self::from_json(&bytes),
+            FormKind::Multipart => Self::from_multipart(request, bytes).await,
         }
     }
 

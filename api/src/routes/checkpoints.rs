@@ -28,12 +28,12 @@ pub struct Checkpoints;
 #[derive(Object)]
 struct CheckpointsAnswer {
     /// Those where somebody was, oldest first, then the blocks that nobody reached yet.
-    checkpoints: Vec<CheckpointAnswer>,
+    checkpoints: Vec<CheckpointStandingAnswer>,
 }
 
 /// A learner at one checkpoint.
 #[derive(Object)]
-struct CheckpointAnswer {
+struct CheckpointStandingAnswer {
     /// Its usage key.
     usage: String,
     /// The latest: `submitted`, `approved`, `denied`, `error`, or null.
@@ -232,8 +232,8 @@ fn unknown() -> Fault {
     Fault::not_found("This user or this course is not known.")
 }
 
-fn answer(view: CheckpointView, has_skipped: bool) -> CheckpointAnswer {
-    CheckpointAnswer {
+fn answer(view: CheckpointView, has_skipped: bool) -> CheckpointStandingAnswer {
+    CheckpointStandingAnswer {
         usage: view.usage,
         status: view.status.map(str::to_owned),
         attempts_used: view.tries.used,

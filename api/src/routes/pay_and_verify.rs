@@ -3,11 +3,11 @@
 
 mod facts;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{Endpoint, FromRequest, Request, Response, endpoint, http::StatusCode};
 use url::{Url, form_urlencoded};
 use vouch_common::{
     domain::{
+        course::path_segment,
         keys::CourseKey,
         pay_and_verify::{self, Destination, Facts, Message, Outcome, Visit},
         verification,
@@ -27,9 +27,6 @@ use crate::{
 const CONTRIBUTION_LENGTH_MAX: usize = 40;
 /// The shop's page for a single product. Source: reference 1.7.
 const CHECKOUT_PAGE: &str = "basket/single-item/";
-/// What may stand in a course's place in a path.
-const PATH: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':').remove(b'+');
 
 /// The page for learners who come for that reason.
 pub(super) fn page(message: Message) -> impl Endpoint {
@@ -107,7 +104,7 @@ fn checkout_page(shop: &Url) -> Option<Url> {
 }
 
 fn redirect(state: &AppState, course: &CourseKey, destination: Destination) -> Response {
-    let flow = |page: &str| format!("/verify_student/{page}/{}/", utf8_percent_encode(course.as_str(), PATH));
+    let flow = |page: &str| format!("/verify_student/{page}/{}/", path_segment(course));
     let location = match destination {
         Destination::Dashboard => state.settings().dashboard_url.clone(),
         Destination::Upgrade => flow("upgrade"),

@@ -7,11 +7,16 @@ use poem::{Request, Response, handler, http::StatusCode, web::Data};
 use serde_json::{Map, Value, json};
 use vouch_common::{
     domain::{
+        checkpoint,
+        course::path_segment,
         keys::{CourseKey, UsageKey},
         times,
         verification::{self, Standing},
     },
-    operations::load_flow::{self, CheckpointVisit},
+    operations::{
+        load_flow::{self, CheckpointVisit},
+        track_event,
+    },
 };
 
 use super::page;
@@ -55,12 +60,14 @@ pub(super) async fn in_course(request: &Request, learner: Learner, state: Data<&
     if !visit.has_initial_verification {
         return Ok(to_first_verification(&course, &usage));
     }
+    tracing::info!(course = %course, user_id = learner.submitter.user.0, "a re-verification was started");
+    track_event::record_start(state.db(), learner.submitter.user, (&course, &usage), now).await?;
     page::answer(request, state.0, "incourse-reverify", in_course_facts(&course, &usage, &visit, now))
 }
 
 fn to_first_verification(course: &CourseKey, usage: &UsageKey) -> Response {
     let checkpoint = utf8_percent_encode(usage.as_str(), QUERY);
-    let location = format!("/verify_student/verify-now/{course}/?checkpoint={checkpoint}");
+    let location = format!("/verify_student/verify-now/{}/?checkpoint={checkpoint}", path_segment(course));
     Response::builder().status(StatusCode::FOUND).header("location", location).finish()
 }
 
@@ -70,17 +77,16 @@ fn in_course_facts(
     visit: &CheckpointVisit,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Map<String, Value> {
-    let checkpoint = &visit.checkpoint;
     let facts = json!({
         "title": format!("Re-Verify for {}", visit.course_name),
         "course_key": course.as_str(),
         "course_name": visit.course_name,
         "usage_id": usage.as_str(),
-        "checkpoint_name": checkpoint.name,
-        "attempts_used": checkpoint.submitted,
-        "attempts_allowed": checkpoint.attempts.map(|attempts| attempts + 1),
-        "due": checkpoint.due.map(times::moment).unwrap_or_default(),
-        "is_open": checkpoint.due.is_none_or(|due| now <= due),
+        "checkpoint_name": visit.name,
+        "attempts_used": visit.tries.used,
+        "attempts_allowed": visit.tries.allowed,
+        "due": visit.due.map(times::moment).unwrap_or_default(),
+        "is_open": checkpoint::is_open(visit.due, now),
     });
     match facts {
         Value::Object(map) => map,

@@ -172,13 +172,9 @@ pub fn certificate(facts: &Facts, now: DateTime<Utc>, validity: Validity) -> Opt
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{
-        course_mode::tests::mode,
-        ids::{AttemptId, ReceiptId, UserId},
-    };
+    use crate::domain::course_mode::tests::mode;
 
     const VALIDITY: Validity = Validity { days_good_for: 365, expiring_soon_days: 28 };
 
@@ -187,23 +183,7 @@ mod tests {
     }
 
     fn attempt(days_ago: i64, status: Status) -> Attempt {
-        let at = now() - TimeDelta::days(days_ago);
-        Attempt {
-            id: AttemptId(10_000 - days_ago),
-            receipt: ReceiptId(Uuid::nil()),
-            user: UserId(1),
-            status,
-            name: String::new(),
-            created_at: at,
-            updated_at: at,
-            submitted_at: None,
-            vendor_decided_at: None,
-            reviewing_service: String::new(),
-            reviewing_user: String::new(),
-            error_msg: String::new(),
-            error_code: String::new(),
-            copy_id_photo_from: None,
-        }
+        crate::domain::attempt::tests::attempt(status, now() - TimeDelta::days(days_ago))
     }
 
     fn facts(attempts: Vec<Attempt>, deadline_in_days: Option<i64>) -> Facts {

@@ -115,10 +115,7 @@ pub fn for_deadline(attempts: &[Attempt], deadline: Option<DateTime<Utc>>, valid
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::domain::ids::{AttemptId, ReceiptId, UserId};
 
     const VALIDITY: Validity = Validity { days_good_for: 10, expiring_soon_days: 3 };
 
@@ -127,23 +124,7 @@ mod tests {
     }
 
     fn attempt(status: Status, age: TimeDelta) -> Attempt {
-        let at = now() - age;
-        Attempt {
-            id: AttemptId(at.timestamp()),
-            receipt: ReceiptId(Uuid::nil()),
-            user: UserId(1),
-            status,
-            name: String::new(),
-            created_at: at,
-            updated_at: at,
-            submitted_at: None,
-            vendor_decided_at: None,
-            reviewing_service: String::new(),
-            reviewing_user: String::new(),
-            error_msg: String::new(),
-            error_code: String::new(),
-            copy_id_photo_from: None,
-        }
+        crate::domain::attempt::tests::attempt(status, now() - age)
     }
 
     fn days(days: i64) -> TimeDelta {

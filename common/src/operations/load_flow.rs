@@ -6,14 +6,15 @@ use super::{OperationError, submit_photos::Submitter};
 use crate::{
     domain::{
         attempt::Attempt,
+        checkpoint::Tries,
         course::CourseMode,
         embargo::CountryRules,
         ids::UserId,
         keys::{CourseKey, UsageKey},
     },
     store::{
-        Connection, Db, attempts,
-        flow::{self, CheckpointFacts, Choice, CourseFacts},
+        Connection, Db, attempts, checkpoints,
+        flow::{self, Choice, CourseFacts},
         users,
         users::User,
     },
@@ -110,8 +111,12 @@ pub async fn remember_choice(
 pub struct CheckpointVisit {
     /// The course's name.
     pub course_name: String,
-    /// The checkpoint.
-    pub checkpoint: CheckpointFacts,
+    /// The assessment that it guards, or its usage key when the platform did not tell.
+    pub name: String,
+    /// How many tries there are.
+    pub tries: Tries,
+    /// When it closes (UTC), if the platform told.
+    pub due: Option<DateTime<Utc>>,
     /// Whether an earlier ID photo can be used again.
     pub has_initial_verification: bool,
 }
@@ -129,12 +134,17 @@ pub async fn load_checkpoint(
 ) -> Result<Option<CheckpointVisit>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let Some(facts) = flow::find_course(&mut conn, course).await? else { return Ok(None) };
-    if !flow::is_checkpoint(&mut conn, course, usage).await? {
-        return Ok(None);
-    }
+    let found = checkpoints::list(&mut conn, course, user, Some(usage)).await?;
+    let Some(checkpoint) = found.into_iter().next() else { return Ok(None) };
+    let (attempts, due, assessment) = match checkpoint.block {
+        Some(block) => (Some(block.attempts), block.due, Some(block.related_assessment)),
+        None => (None, None, None),
+    };
     Ok(Some(CheckpointVisit {
         course_name: facts.display_name,
-        checkpoint: flow::checkpoint_facts(&mut conn, user, course, usage).await?,
+        name: assessment.unwrap_or(checkpoint.usage),
+        tries: Tries::new(checkpoint.attempts_used, attempts),
+        due,
         has_initial_verification: attempts::find_id_photo_lender(&mut conn, user, earliest).await?.is_some(),
     }))
 }

@@ -20,7 +20,7 @@ use crate::{
         checkpoints::{self, CheckpointStatus, StatusRow},
         courses, events,
         events::Note,
-        flow, jobs,
+        jobs,
         submission_keys::{self, Answered},
         users,
         users::User,
@@ -57,7 +57,8 @@ pub async fn load_facts(db: &Db, who: &Submitter, now: DateTime<Utc>, days_good_
 /// When the database is away.
 pub async fn is_checkpoint(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<bool, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(flow::is_checkpoint(&mut conn, course, usage).await?)
+    let known_block = courses::find_block(&mut conn, course, usage).await?;
+    Ok(known_block.is_some() || checkpoints::find(&mut conn, course, usage).await?.is_some())
 }
 
 /// Finds where a checkpoint lies in the courseware, if the platform told.

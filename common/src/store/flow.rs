@@ -3,12 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Connection, StoreError};
-use crate::domain::{
-    course::CourseMode,
-    embargo::CountryRules,
-    ids::UserId,
-    keys::{CourseKey, UsageKey},
-};
+use crate::domain::{course::CourseMode, embargo::CountryRules, ids::UserId, keys::CourseKey};
 
 /// A course, as its pages tell of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,57 +132,4 @@ pub(crate) async fn save_choice(
     .execute(conn)
     .await?;
     Ok(())
-}
-
-/// Whether a place is a checkpoint: the platform told of it, or a learner was there.
-pub(crate) async fn is_checkpoint(conn: &mut Connection, course: &CourseKey, usage: &UsageKey) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"
-        SELECT EXISTS (SELECT 1 FROM reverification_blocks WHERE course_key = $1 AND usage = $2)
-            OR EXISTS (SELECT 1 FROM checkpoints WHERE course_key = $1 AND usage = $2) AS "is_checkpoint!"
-        "#,
-        course.as_str(),
-        usage.as_str()
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
-/// A checkpoint, as its page tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointFacts {
-    /// The assessment that it guards, or its usage key when the platform did not tell.
-    pub name: String,
-    /// How many attempts the platform allows, if it told.
-    pub attempts: Option<i32>,
-    /// When it closes (UTC).
-    pub due: Option<DateTime<Utc>>,
-    /// How often the learner submitted here.
-    pub submitted: i64,
-}
-
-/// What the page of a checkpoint tells a learner.
-pub(crate) async fn checkpoint_facts(
-    conn: &mut Connection,
-    user: UserId,
-    course: &CourseKey,
-    usage: &UsageKey,
-) -> Result<CheckpointFacts, StoreError> {
-    Ok(sqlx::query_as!(
-        CheckpointFacts,
-        r#"
-        SELECT coalesce(block.related_assessment, $3) AS "name!", block.attempts AS "attempts?", block.due AS "due?",
-               (SELECT count(*) FROM checkpoint_statuses
-                JOIN checkpoints ON checkpoints.id = checkpoint_id
-                WHERE checkpoints.course_key = $2 AND checkpoints.usage = $3
-                  AND checkpoint_statuses.user_id = $1 AND checkpoint_statuses.status = 'submitted') AS "submitted!"
-        FROM (SELECT 1) AS one
-        LEFT JOIN reverification_blocks AS block ON block.course_key = $2 AND block.usage = $3
-        "#,
-        user.0,
-        course.as_str(),
-        usage.as_str()
-    )
-    .fetch_one(conn)
-    .await?)
 }

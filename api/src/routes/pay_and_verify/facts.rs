@@ -4,6 +4,7 @@ use poem::Request;
 use serde_json::{Map, Value, json};
 use vouch_common::{
     domain::{
+        course::path_segment,
         keys::CourseKey,
         pay_and_verify::{FlowPage, Message, Missed},
         times, verification,
@@ -45,7 +46,7 @@ impl Shown<'_> {
     fn of_course(&self) -> Value {
         let (course, mode) = (&self.flow.course, &self.page.mode);
         let has_started = course.starts_at.is_none_or(|at| at <= self.state.now());
-        let courseware = format!("{}/{}/", self.state.settings().courseware_url, self.course);
+        let courseware = format!("{}/{}/", self.state.settings().courseware_url, path_segment(self.course));
         json!({
             "title": self.message.title(&course.display_name),
             "course_key": self.course.as_str(),
