@@ -1,7 +1,7 @@
 //! The e-commerce service, which sells tracks that have a product number (SKU).
 //!
-//! It is asked while the learner waits ([ADR 0009](../../../docs/adr/0009-the-shop-is-asked-while-the-learner-waits.md)):
-//! each call has one timeout, is tried once, and its answer is bounded. Source: reference 5.3.
+//! It is asked while the learner waits (`docs/adr/0009`): each call has one timeout, is tried once, and its
+//! answer is bounded. Source: reference 5.3.
 
 use std::{
     net::IpAddr,
@@ -62,9 +62,12 @@ pub struct Claims {
 
 #[derive(Clone, Serialize)]
 struct TrackingContext {
-    lms_user_id: i64,
-    lms_client_id: Option<String>,
-    lms_ip: Option<String>,
+    #[serde(rename = "lms_user_id")]
+    user_id: i64,
+    #[serde(rename = "lms_client_id")]
+    client_id: Option<String>,
+    #[serde(rename = "lms_ip")]
+    ip: Option<String>,
 }
 
 impl Claims {
@@ -78,9 +81,9 @@ impl Claims {
             full_name: learner.full_name.clone(),
             email: learner.email.clone(),
             tracking_context: TrackingContext {
-                lms_user_id: learner.id.0,
-                lms_client_id: client_id.map(str::to_owned),
-                lms_ip: address.map(|address| address.to_string()),
+                user_id: learner.id.0,
+                client_id: client_id.map(str::to_owned),
+                ip: address.map(|address| address.to_string()),
             },
         }
     }
@@ -96,13 +99,16 @@ struct SignedClaims<'a> {
 
 /// What the browser takes to the payment page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PaymentData {
+pub struct PaymentData<F = Map<String, Value>> {
     /// Who takes the money.
-    pub payment_processor_name: String,
+    #[serde(rename = "payment_processor_name")]
+    pub processor_name: String,
     /// Its page.
-    pub payment_page_url: String,
+    #[serde(rename = "payment_page_url")]
+    pub page_url: String,
     /// The fields of the form.
-    pub payment_form_data: Map<String, Value>,
+    #[serde(rename = "payment_form_data")]
+    pub form: F,
 }
 
 #[derive(Deserialize)]
@@ -151,7 +157,7 @@ impl Ecommerce {
         let request = self.client.post(self.address("baskets/")).json(&body);
         let answer: BasketAnswer = self.ask(request, claims, now).await?;
         // The browser will go there by itself.
-        let page = Url::parse(&answer.payment_data.payment_page_url).map_err(|_| EcommerceError::Nonsense)?;
+        let page = Url::parse(&answer.payment_data.page_url).map_err(|_| EcommerceError::Nonsense)?;
         if matches!(page.scheme(), "http" | "https") { Ok(answer.payment_data) } else { Err(EcommerceError::Nonsense) }
     }
 
@@ -232,7 +238,7 @@ mod tests {
             is_active: true,
             country: None,
         };
-        Claims::new(&learner, Some(cookie), None).tracking_context.lms_client_id
+        Claims::new(&learner, Some(cookie), None).tracking_context.client_id
     }
 
     #[test]
