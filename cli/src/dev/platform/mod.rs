@@ -122,8 +122,8 @@ fn to_dashboard() -> Response {
 
 /// The learner's courses, and every page of Vouch that can be seen from there.
 #[handler]
-async fn dashboard(request: &Request, shared: Data<&Arc<Shared>>) -> Response {
-    let Some(learner) = sign_in::who(request, &shared) else { return redirect("/login") };
+async fn dashboard(request: &Request, Data(shared): Data<&Arc<Shared>>) -> Response {
+    let Some(learner) = sign_in::who(request, shared) else { return redirect("/login") };
     let standing = shared.api.get(&format!("users/{}/verification", learner.id)).await.ok();
     let status = standing.as_ref().and_then(|standing| standing["status"].as_str()).unwrap_or("not known").to_owned();
     let reasons: Vec<String> = standing
@@ -158,6 +158,6 @@ fn links(api: &str, course: &str) -> Vec<(String, String)> {
 }
 
 #[handler]
-fn courseware(request: &Request, shared: Data<&Arc<Shared>>) -> Response {
+fn courseware(request: &Request, Data(shared): Data<&Arc<Shared>>) -> Response {
     shared.pages.show("courseware.html", &context! { path => request.uri().path() })
 }

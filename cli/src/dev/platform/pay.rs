@@ -37,23 +37,23 @@ const TOLD_BACK: [&str; 9] = [
 
 /// Shows what is to be paid, with a button for each end.
 #[handler]
-pub(super) fn show(form: Form<Fields>, shared: Data<&Arc<Shared>>) -> Response {
-    let Some(purchase) = verified(&shared.account, &form.0) else { return refused() };
+pub(super) fn show(Form(form): Form<Fields>, Data(shared): Data<&Arc<Shared>>) -> Response {
+    let Some(purchase) = verified(&shared.account, &form) else { return refused() };
     let find = |name: &str| purchase.find(name).unwrap_or_default();
     shared.pages.show(
         "pay.html",
         &context! {
             amount => find("amount"), currency => find("currency").to_uppercase(), order => find("reference_number"),
-            course => find("merchant_defined_data1"), mode => find("merchant_defined_data2"), fields => &form.0,
+            course => find("merchant_defined_data1"), mode => find("merchant_defined_data2"), fields => &form,
         },
     )
 }
 
 /// Brings the signed answer back to the shop.
 #[handler]
-pub(super) fn decide(form: Form<Fields>, shared: Data<&Arc<Shared>>) -> Response {
-    let purchase = verified(&shared.account, &form.0);
-    let decision = form.0.get(DECISION).and_then(|text| Decision::parse(text));
+pub(super) fn decide(Form(form): Form<Fields>, Data(shared): Data<&Arc<Shared>>) -> Response {
+    let purchase = verified(&shared.account, &form);
+    let decision = form.get(DECISION).and_then(|text| Decision::parse(text));
     let (Some(purchase), Some(decision)) = (purchase, decision) else { return refused() };
     let is_cancelled = decision == Decision::Cancel;
     let page = if is_cancelled { "override_custom_cancel_page" } else { "override_custom_receipt_page" };

@@ -36,23 +36,23 @@ pub(super) struct Choice {
 
 /// A button for everybody.
 #[handler]
-pub(super) fn show(query: Query<Next>, shared: Data<&Arc<Shared>>) -> Response {
+pub(super) fn show(Query(query): Query<Next>, Data(shared): Data<&Arc<Shared>>) -> Response {
     let learners: Vec<_> = LEARNERS
         .iter()
         .map(|learner| context! { id => learner.id, name => learner.name, username => learner.username })
         .collect();
-    shared.pages.show("login.html", &context! { learners, next => query.0.next })
+    shared.pages.show("login.html", &context! { learners, next => query.next })
 }
 
 /// Signs in, and goes on to where the learner came from.
 #[handler]
-pub(super) fn sign_in(form: Form<Choice>, shared: Data<&Arc<Shared>>) -> Response {
-    let session = find(form.0.learner).and_then(|learner| shared.api.session(learner).ok());
+pub(super) fn sign_in(Form(form): Form<Choice>, Data(shared): Data<&Arc<Shared>>) -> Response {
+    let session = find(form.learner).and_then(|learner| shared.api.session(learner).ok());
     let Some(session) = session else {
         return Response::builder().status(StatusCode::BAD_REQUEST).body("There is no such learner.");
     };
     let cookie = format!("{COOKIE}={session}; Max-Age={}; Path=/; HttpOnly; SameSite=Lax", SESSION.num_seconds());
-    let mut response = redirect(&destination(&shared.api_origin, &form.0.next));
+    let mut response = redirect(&destination(&shared.api_origin, &form.next));
     if let Ok(cookie) = cookie.parse() {
         response.headers_mut().insert("set-cookie", cookie);
     }
