@@ -3,11 +3,7 @@
 //! It is asked while the learner waits (`docs/adr/0009`): each call has one timeout, is tried once, and its
 //! answer is bounded. Source: reference 5.3.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -20,7 +16,7 @@ use vouch_common::{config, store::users::User};
 /// How long our token holds. Source: reference 5.3.
 const TOKEN_LIFETIME: TimeDelta = TimeDelta::seconds(30);
 /// How long the list of processors is used before it is asked for again.
-const PROCESSORS_LIFETIME: Duration = Duration::from_mins(1);
+const PROCESSORS_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Most processors that are shown.
@@ -126,7 +122,7 @@ pub struct Ecommerce {
 
 struct Processors {
     names: Vec<String>,
-    asked_at: Instant,
+    asked_at: DateTime<Utc>,
 }
 
 impl Ecommerce {
@@ -170,21 +166,21 @@ impl Ecommerce {
     pub async fn processors(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Vec<String>, EcommerceError> {
         // Held while asking, so that many learners who come at once are one question.
         let mut known = self.processors.lock().await;
-        if let Some(fresh) = known.as_ref().filter(|known| known.asked_at.elapsed() < PROCESSORS_LIFETIME) {
+        if let Some(fresh) = known.as_ref().filter(|known| now - known.asked_at < PROCESSORS_LIFETIME) {
             return Ok(fresh.names.clone());
         }
         let request = self.client.get(self.address("payment/processors/"));
         match self.ask::<Vec<String>>(request, claims, now).await {
             Ok(mut names) => {
                 names.truncate(PROCESSORS_MAX);
-                *known = Some(Processors { names: names.clone(), asked_at: Instant::now() });
+                *known = Some(Processors { names: names.clone(), asked_at: now });
                 Ok(names)
             }
             Err(error) => {
                 let Some(stale) = known.as_mut() else { return Err(error) };
                 tracing::warn!(error = %vouch_common::telemetry::chain(&error), "the list of payment processors is stale");
                 // Not every learner waits for the timeout.
-                stale.asked_at = Instant::now();
+                stale.asked_at = now;
                 Ok(stale.names.clone())
             }
         }
