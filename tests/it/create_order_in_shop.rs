@@ -111,6 +111,45 @@ async fn a_mode_with_a_product_is_sold_by_the_shop() {
     assert_eq!(shop.seen.lock().unwrap()[1].2["payment_processor_name"], Value::Null);
 }
 
+/// What was logged, as JSON.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_checkout_is_told_in_the_log_without_a_name_whether_it_succeeds_or_not() {
+    let shop = Shop::start().await;
+    let app = selling_in(&shop).await;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    assert_eq!(buy(&app, &[("contribution", "50")]).send().await.unwrap().status(), 200);
+    shop.answers(500, "");
+    let odd = [("course_id", samples::COURSE), ("contribution", "50"), ("processor", "Sofia Marek")];
+    assert_eq!(post_to(&app).form(&odd).send().await.unwrap().status(), 502);
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = |processor: &str| {
+        let fields = json!({ "message": "checkout_requested", "level": "INFO", "course_id": samples::COURSE, "mode": "verified",
+                             "processor_name": processor, "user_id": 7 });
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| fields.as_object().unwrap().iter().all(|(name, value)| line[name] == *value)).count()
+    };
+    assert_eq!((told("CyberSource2"), told("(odd)")), (1, 1), "{text}");
+    assert!(!text.contains("Sofia") && !text.contains("u7@example.com"), "{text}");
+}
+
 #[tokio::test]
 async fn the_shop_is_not_asked_for_what_is_refused() {
     let shop = Shop::start().await;
