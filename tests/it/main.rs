@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
 mod create_order;
+mod create_order_in_shop;
 mod generated;
 mod ledger;
 mod lms;

@@ -1,13 +1,9 @@
 //! The e-commerce service, which sells tracks that have a product number (SKU).
 //!
-//! It is asked while the learner waits ([ADR 0009](../../../docs/adr/0009-the-shop-is-asked-while-the-learner-waits.md)):
-//! each call has one timeout, is tried once, and its answer is bounded. Source: reference 5.3.
+//! It is asked while the learner waits (`docs/adr/0009`): each call has one timeout, is tried once, and its
+//! answer is bounded. Source: reference 5.3.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -26,9 +22,9 @@ use crate::extract::{
 /// How long our token holds. Source: reference 5.3.
 const TOKEN_LIFETIME: TimeDelta = TimeDelta::seconds(30);
 /// How long the list of processors is used before it is asked for again.
-const PROCESSORS_LIFETIME: Duration = Duration::from_mins(1);
+const PROCESSORS_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 /// How long it is let alone after it did not answer: not every learner waits for the timeout.
-const REST_AFTER_FAILURE: Duration = Duration::from_secs(10);
+const REST_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(10);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Most processors that are shown.
@@ -73,9 +69,12 @@ pub struct Claims {
 
 #[derive(Clone, Serialize)]
 struct TrackingContext {
-    lms_user_id: i64,
-    lms_client_id: Option<String>,
-    lms_ip: Option<String>,
+    #[serde(rename = "lms_user_id")]
+    user_id: i64,
+    #[serde(rename = "lms_client_id")]
+    client_id: Option<String>,
+    #[serde(rename = "lms_ip")]
+    ip: Option<String>,
 }
 
 impl Claims {
@@ -97,9 +96,9 @@ impl Claims {
             full_name: learner.full_name.clone(),
             email: learner.email.clone(),
             tracking_context: TrackingContext {
-                lms_user_id: learner.id.0,
-                lms_client_id: client_id.map(str::to_owned),
-                lms_ip: address.map(|address| address.to_string()),
+                user_id: learner.id.0,
+                client_id: client_id.map(str::to_owned),
+                ip: address.map(|address| address.to_string()),
             },
         }
     }
@@ -115,13 +114,16 @@ struct SignedClaims<'a> {
 
 /// What the browser takes to the payment page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PaymentData {
+pub struct PaymentData<F = Map<String, Value>> {
     /// Who takes the money.
-    pub payment_processor_name: String,
+    #[serde(rename = "payment_processor_name")]
+    pub processor_name: String,
     /// Its page.
-    pub payment_page_url: String,
+    #[serde(rename = "payment_page_url")]
+    pub page_url: String,
     /// The fields of the form.
-    pub payment_form_data: Map<String, Value>,
+    #[serde(rename = "payment_form_data")]
+    pub form: F,
 }
 
 #[derive(Deserialize)]
@@ -140,8 +142,8 @@ pub struct Ecommerce {
 /// What the service said last, and when it was asked last.
 struct Processors {
     names: Option<Vec<String>>,
-    asked_at: Instant,
-    lifetime: Duration,
+    asked_at: DateTime<Utc>,
+    lifetime: TimeDelta,
 }
 
 impl Ecommerce {
@@ -172,7 +174,7 @@ impl Ecommerce {
         let request = self.client.post(self.address("baskets/")).json(&body);
         let answer: BasketAnswer = self.ask(request, claims, now).await?;
         // The browser will go there by itself.
-        let page = Url::parse(&answer.payment_data.payment_page_url).map_err(|_| EcommerceError::Nonsense)?;
+        let page = Url::parse(&answer.payment_data.page_url).map_err(|_| EcommerceError::Nonsense)?;
         if matches!(page.scheme(), "http" | "https") { Ok(answer.payment_data) } else { Err(EcommerceError::Nonsense) }
     }
 
@@ -185,21 +187,19 @@ impl Ecommerce {
     pub async fn processors(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Vec<String>, EcommerceError> {
         // Held while asking, so that many learners who come at once are one question.
         let mut known = self.processors.lock().await;
-        if let Some(fresh) = known.as_ref().filter(|known| known.asked_at.elapsed() < known.lifetime) {
+        if let Some(fresh) = known.as_ref().filter(|known| now - known.asked_at < known.lifetime) {
             return fresh.names.clone().ok_or(EcommerceError::Resting);
         }
         let request = self.client.get(self.address("payment/processors/"));
-        let asked = self.ask::<Vec<String>>(request, claims, now).await;
-        let asked_at = Instant::now();
-        match asked {
+        match self.ask::<Vec<String>>(request, claims, now).await {
             Ok(mut names) => {
                 names.truncate(PROCESSORS_MAX);
-                *known = Some(Processors { names: Some(names.clone()), asked_at, lifetime: PROCESSORS_LIFETIME });
+                *known = Some(Processors { names: Some(names.clone()), asked_at: now, lifetime: PROCESSORS_LIFETIME });
                 Ok(names)
             }
             Err(error) => {
                 let names = known.take().and_then(|former| former.names);
-                *known = Some(Processors { names: names.clone(), asked_at, lifetime: REST_AFTER_FAILURE });
+                *known = Some(Processors { names: names.clone(), asked_at: now, lifetime: REST_AFTER_FAILURE });
                 names.ok_or(error)
             }
         }
@@ -253,7 +253,7 @@ mod tests {
             is_active: true,
             country: None,
         };
-        Claims::new(&learner, Some(cookie), None).tracking_context.lms_client_id
+        Claims::new(&learner, Some(cookie), None).tracking_context.client_id
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The text fields of a form: url-encoded, multipart or JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use bytes::Bytes;
 use poem::{Body, FromRequest, Request, RequestBody, web::Multipart};
@@ -102,10 +102,10 @@ impl Fields {
         if self.values.len() >= FIELDS_MAX {
             return Err(Fault::bad_request("The form has too many fields."));
         }
-        if self.values.contains_key(&name) {
-            self.twice.insert(name);
+        if let Entry::Vacant(place) = self.values.entry(name.clone()) {
+            place.insert(value);
         } else {
-            self.values.insert(name, value);
+            self.twice.insert(name);
         }
         Ok(())
     }

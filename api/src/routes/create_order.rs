@@ -114,21 +114,13 @@ fn loggable(processor: Option<&str>) -> &str {
     processor.map_or("", |text| Some(text).filter(is_name).unwrap_or("(odd)"))
 }
 
-/// What the browser takes to CyberSource's payment page.
-#[derive(Serialize)]
-struct OwnPaymentData {
-    payment_processor_name: &'static str,
-    payment_page_url: String,
-    payment_form_data: FormData,
-}
-
 /// In our own cart. Source: reference 5.4.
 async fn buy_here(
     visitor: &Visitor<'_>,
     (course, course_name): (&CourseKey, &str),
     sale: &Sale,
     state: &AppState,
-) -> Result<OwnPaymentData, Fault> {
+) -> Result<PaymentData<FormData>, Fault> {
     let account = state.settings().shop.cybersource.as_ref().ok_or_else(not_sold_here)?;
     let new = NewOrder { course, course_name, sale, visit: ids::new_uuid() };
     let now = state.now();
@@ -144,35 +136,16 @@ async fn buy_here(
         course,
         mode: &sale.mode.slug,
     };
-    Ok(OwnPaymentData {
-        payment_processor_name: PROCESSOR_NAME,
-        payment_page_url: account.purchase_url.to_string(),
-        payment_form_data: purchase_form(account, &purchase, now),
+    Ok(PaymentData {
+        processor_name: PROCESSOR_NAME.to_owned(),
+        page_url: account.purchase_url.to_string(),
+        form: purchase_form(account, &purchase, now),
     })
 }
 
 /// A client that names no processor is an old one and knows the inner part only. Source: reference 5.1, step 7.
-fn answer<T: Payable>(visitor: &Visitor<'_>, data: &T) -> Result<Response, Fault> {
-    let text = if visitor.processor.is_some() { serde_json::to_string(data) } else { serde_json::to_string(data.form()) };
+fn answer<F: Serialize>(visitor: &Visitor<'_>, data: &PaymentData<F>) -> Result<Response, Fault> {
+    let text = if visitor.processor.is_some() { serde_json::to_string(data) } else { serde_json::to_string(&data.form) };
     let text = text.map_err(|_| Fault::Internal)?;
     Ok(Response::builder().content_type("application/json").header("cache-control", "no-store").body(text))
-}
-
-trait Payable: Serialize {
-    type Form: Serialize;
-    fn form(&self) -> &Self::Form;
-}
-
-impl Payable for PaymentData {
-    type Form = serde_json::Map<String, serde_json::Value>;
-    fn form(&self) -> &Self::Form {
-        &self.payment_form_data
-    }
-}
-
-impl Payable for OwnPaymentData {
-    type Form = FormData;
-    fn form(&self) -> &Self::Form {
-        &self.payment_form_data
-    }
 }

@@ -56,13 +56,13 @@ fn tell(payment: &Payment, settled: &Settled) {
     let (order, decision) = (payment.order.0, payment.decision.as_str());
     match settled.outcome {
         Outcome::Fulfil => tracing::info!(order, "an order was paid and its certificate given"),
-        Outcome::AlreadyPaid { is_second_payment: true } => {
-            tracing::error!(order, "an order was paid a second time: give the money back")
-        }
         Outcome::AlreadyPaid { is_second_payment: false } => {
-            tracing::info!(order, decision, "an order that is paid was told of again")
+            tracing::info!(order, decision, "an order that is paid was told of again");
         }
         Outcome::Declined | Outcome::Cancelled => tracing::info!(order, decision, "an order was not paid"),
+        Outcome::AlreadyPaid { is_second_payment: true } => {
+            tracing::error!(order, "an order was paid a second time: give the money back");
+        }
     }
 }
 
