@@ -1,12 +1,18 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod bulk;
+mod checkpoints;
+mod credit;
+mod deadlines;
+mod events;
 mod generated;
 mod ledger;
 mod lms;
 mod photos;
 mod processes;
 mod results_callback;
+mod reverification_mail;
 mod secrets;
 mod submit_photos;
 mod tidy;

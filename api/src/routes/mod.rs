@@ -44,15 +44,8 @@ pub fn app(state: AppState) -> impl Endpoint {
 }
 
 /// The documented parts, under `/api/v1`.
-type Parts = (
-    lms::Lms,
-    lms::bulk::Bulk,
-    settings::Settings,
-    checkpoints::Checkpoints,
-    credit::Credit,
-    users::Users,
-    attempts::Attempts,
-);
+type Parts =
+    (lms::Lms, lms::bulk::Bulk, settings::Settings, checkpoints::Checkpoints, credit::Credit, users::Users, attempts::Attempts);
 
 /// The documented part, under `/api/v1`.
 fn service(public_url: &str) -> OpenApiService<Parts, ()> {

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn only_a_verified_learner_who_neither_skipped_nor_submitted_is_kept_out() {
         assert_eq!(gate(facts(true, false), None), Gate::Deny);
-        for latest in [CheckpointStatus::Submitted, CheckpointStatus::Approved, CheckpointStatus::Denied, CheckpointStatus::Error] {
+        for latest in [CheckpointStatus::Submitted, CheckpointStatus::Approved, CheckpointStatus::Denied, CheckpointStatus::Error]
+        {
             assert_eq!(gate(facts(true, false), Some(latest)), Gate::Allow);
         }
         assert_eq!(gate(facts(true, true), None), Gate::Allow);

@@ -130,13 +130,21 @@ mod tests {
     #[test]
     fn a_page_may_report_what_is_on_the_list_and_nothing_else() {
         let event = Event::parse("edx.bi.user.images.retaken", None).expect("it is on the list");
-        assert_eq!((event.name.as_str(), event.properties["category"].as_str()), ("edx.bi.user.images.retaken", Some("verification")));
+        assert_eq!(
+            (event.name.as_str(), event.properties["category"].as_str()),
+            ("edx.bi.user.images.retaken", Some("verification"))
+        );
         for (name, step) in [("page", Some("make_payment_step")), ("make_payment_step", None)] {
             let event = Event::parse(name, step).expect("it is on the list");
-            assert_eq!((event.name, &event.properties["category"]), (EventName::PageViewed("make_payment_step"), &json!("payment")));
+            assert_eq!(
+                (event.name, &event.properties["category"]),
+                (EventName::PageViewed("make_payment_step"), &json!("payment"))
+            );
             assert!(is_page_view(event.name.as_str()));
         }
-        for (name, step) in [("edx.bi.verify.submitted", None), ("page", None), ("page", Some("x")), ("", None), ("intro_step", Some("x"))] {
+        for (name, step) in
+            [("edx.bi.verify.submitted", None), ("page", None), ("page", Some("x")), ("", None), ("intro_step", Some("x"))]
+        {
             assert_eq!(Event::parse(name, step), None, "{name} {step:?}: the server's own events are not for pages");
         }
     }

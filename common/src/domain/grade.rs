@@ -33,9 +33,7 @@ pub fn rule(grade: Grade, minimum: f64, now: DateTime<Utc>) -> Option<(Requireme
         (true, Some(deadline)) => {
             Some((RequirementStatus::Failed, json!({ "current_date": text(now), "deadline": text(deadline) })))
         }
-        (false, Some(_)) => {
-            Some((RequirementStatus::Failed, json!({ "final_grade": grade.percent, "minimum_grade": minimum })))
-        }
+        (false, Some(_)) => Some((RequirementStatus::Failed, json!({ "final_grade": grade.percent, "minimum_grade": minimum }))),
         (false, None) => None,
     }
 }
@@ -54,7 +52,10 @@ mod tests {
         assert_eq!(status(0.7, later), Some(RequirementStatus::Satisfied));
         assert_eq!(status(0.22, later), None, "there is time");
         assert_eq!(told(0.7, Some(now)).map(|(_, reason)| reason["deadline"].clone()), Some(json!("2016-06-01T12:00:00Z")));
-        assert_eq!(told(0.22, Some(now)), Some((RequirementStatus::Failed, json!({ "final_grade": 0.22, "minimum_grade": 0.5 }))));
+        assert_eq!(
+            told(0.22, Some(now)),
+            Some((RequirementStatus::Failed, json!({ "final_grade": 0.22, "minimum_grade": 0.5 })))
+        );
     }
 
     #[test]

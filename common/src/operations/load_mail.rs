@@ -72,12 +72,7 @@ pub struct WhichMail<'a> {
 /// # Errors
 ///
 /// [`OperationError::Missing`] when the learner or the attempt does not exist.
-pub async fn load(
-    db: &Db,
-    which: WhichMail<'_>,
-    days_good_for: u32,
-    now: DateTime<Utc>,
-) -> Result<MailFacts, OperationError> {
+pub async fn load(db: &Db, which: WhichMail<'_>, days_good_for: u32, now: DateTime<Utc>) -> Result<MailFacts, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let user = users::find(&mut conn, which.user).await?.ok_or(OperationError::Missing("learner"))?;
     let attempt = match which.receipt {

@@ -31,7 +31,9 @@ const LOCK_SPACE: i64 = 0x0065_7665_6e74;
 /// Makes a learner's events this transaction's alone, so that they and their jobs have ids in the order in
 /// which they are committed, and of two jobs one sends.
 pub(crate) async fn lock(conn: &mut Connection, user: UserId) -> Result<(), StoreError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1::bigint::text, $2))", user.0, LOCK_SPACE).execute(conn).await?;
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1::bigint::text, $2))", user.0, LOCK_SPACE)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

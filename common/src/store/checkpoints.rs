@@ -21,7 +21,11 @@ pub(crate) struct StatusRow {
 }
 
 /// Finds the checkpoint of a place in a course.
-pub(crate) async fn find(conn: &mut Connection, course: &CourseKey, usage: &UsageKey) -> Result<Option<CheckpointId>, StoreError> {
+pub(crate) async fn find(
+    conn: &mut Connection,
+    course: &CourseKey,
+    usage: &UsageKey,
+) -> Result<Option<CheckpointId>, StoreError> {
     let id =
         sqlx::query_scalar!("SELECT id FROM checkpoints WHERE course_key = $1 AND usage = $2", course.as_str(), usage.as_str())
             .fetch_optional(conn)

@@ -110,12 +110,9 @@ pub(crate) async fn remove_status(
 
 /// Whether a course is one with credit, enabled or not.
 pub(crate) async fn is_credit_course(conn: &mut Connection, course: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM credit_courses WHERE course_key = $1) AS "is_known!""#,
-        course
-    )
-    .fetch_one(conn)
-    .await?)
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM credit_courses WHERE course_key = $1) AS "is_known!""#, course)
+        .fetch_one(conn)
+        .await?)
 }
 
 /// What a requirement asks for.

@@ -105,9 +105,8 @@ impl Bulk {
 }
 
 async fn apply(state: &AppState, actor: &str, line: &[u8]) -> Result<(), Fault> {
-    let line: Line = serde_json::from_slice(line).map_err(|_| {
-        Fault::bad_request("A line must be a JSON object with `put`, a path, and `document`, and nothing else.")
-    })?;
+    let line: Line = serde_json::from_slice(line)
+        .map_err(|_| Fault::bad_request("A line must be a JSON object with `put`, a path, and `document`, and nothing else."))?;
     let parts: Vec<String> = line
         .put
         .trim_start_matches('/')

@@ -185,7 +185,8 @@ mod tests {
     fn status_text(outcome: Outcome, change: impl Fn(&mut CheckpointFacts)) -> String {
         let mut facts = facts();
         facts.checkpoint.iter_mut().for_each(change);
-        let mail = Renderer::new(site()).and_then(|renderer| renderer.render(MailTemplate::ReverificationStatus(outcome), &facts));
+        let mail =
+            Renderer::new(site()).and_then(|renderer| renderer.render(MailTemplate::ReverificationStatus(outcome), &facts));
         mail.expect("it renders").text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
