@@ -1,8 +1,13 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod bulk;
+mod checkpoints;
 mod create_order;
 mod create_order_in_shop;
+mod credit;
+mod deadlines;
+mod events;
 mod generated;
 mod ledger;
 mod lms;
@@ -11,6 +16,7 @@ mod payment;
 mod photos;
 mod processes;
 mod results_callback;
+mod reverification_mail;
 mod reverify;
 mod secrets;
 mod submit_photos;

@@ -28,12 +28,12 @@ pub struct Checkpoints;
 #[derive(Object)]
 struct CheckpointsAnswer {
     /// Those where somebody was, oldest first, then the blocks that nobody reached yet.
-    checkpoints: Vec<CheckpointStandingAnswer>,
+    checkpoints: Vec<LearnerAtCheckpoint>,
 }
 
 /// A learner at one checkpoint.
 #[derive(Object)]
-struct CheckpointStandingAnswer {
+struct LearnerAtCheckpoint {
     /// Its usage key.
     usage: String,
     /// The latest: `submitted`, `approved`, `denied`, `error`, or null.
@@ -54,7 +54,7 @@ struct CheckpointStandingAnswer {
 
 /// What the block is told of a learner.
 #[derive(Object)]
-struct StatusAnswer {
+struct BlockStatusAnswer {
     /// `not-verified`, `skipped`, `submitted`, `approved`, `denied`, `error`, or null.
     status: Option<String>,
     /// How often the learner submitted.
@@ -71,7 +71,7 @@ struct StatusAnswer {
 
 /// Where the learner verifies at a checkpoint.
 #[derive(Object)]
-struct StartAnswer {
+struct CheckpointStartAnswer {
     /// The path of the page.
     url: String,
     /// The whole address of the page.
@@ -131,11 +131,11 @@ impl Checkpoints {
         user_id: Path<i64>,
         course: Path<String>,
         usage: Path<String>,
-    ) -> Result<Json<StatusAnswer>, ReadProblem> {
+    ) -> Result<Json<BlockStatusAnswer>, ReadProblem> {
         let (user, course, usage) = (paths::user(user_id.0)?, paths::course(&course.0)?, paths::usage(&usage.0)?);
         let found = read_checkpoints::read_one(state.db(), user, (&course, &usage), state.now()).await.map_err(Fault::from)?;
         let view = found.ok_or_else(unknown)?;
-        Ok(Json(StatusAnswer {
+        Ok(Json(BlockStatusAnswer {
             status: view.status_for_block.map(str::to_owned),
             attempts_used: view.tries.used,
             attempts_allowed: view.tries.allowed,
@@ -157,12 +157,12 @@ impl Checkpoints {
         user_id: Path<i64>,
         course: Path<String>,
         usage: Path<String>,
-    ) -> Result<Json<StartAnswer>, PushProblem> {
+    ) -> Result<Json<CheckpointStartAnswer>, PushProblem> {
         let (user, course, usage) = (paths::user(user_id.0)?, paths::course(&course.0)?, paths::usage(&usage.0)?);
         start_checkpoint::start(state.db(), user, &course, &usage, state.now()).await.map_err(Fault::from)?;
         let url = reverify_path(&course, &usage);
         let root = state.settings().public_url.as_str().trim_end_matches('/');
-        Ok(Json(StartAnswer { absolute_url: format!("{root}{url}"), url }))
+        Ok(Json(CheckpointStartAnswer { absolute_url: format!("{root}{url}"), url }))
     }
 
     /// Keep that a learner opted out of re-verification
@@ -232,8 +232,8 @@ fn unknown() -> Fault {
     Fault::not_found("This user or this course is not known.")
 }
 
-fn answer(view: CheckpointView, has_skipped: bool) -> CheckpointStandingAnswer {
-    CheckpointStandingAnswer {
+fn answer(view: CheckpointView, has_skipped: bool) -> LearnerAtCheckpoint {
+    LearnerAtCheckpoint {
         usage: view.usage,
         status: view.status.map(str::to_owned),
         attempts_used: view.tries.used,

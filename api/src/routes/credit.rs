@@ -34,27 +34,27 @@ pub struct Credit;
 /// A status in a requirement.
 #[derive(Debug, Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
-enum Status {
+enum StatusInRequirement {
     Satisfied,
     Failed,
     Declined,
 }
 
-impl From<Status> for RequirementStatus {
-    fn from(status: Status) -> Self {
+impl From<StatusInRequirement> for RequirementStatus {
+    fn from(status: StatusInRequirement) -> Self {
         match status {
-            Status::Satisfied => Self::Satisfied,
-            Status::Failed => Self::Failed,
-            Status::Declined => Self::Declined,
+            StatusInRequirement::Satisfied => Self::Satisfied,
+            StatusInRequirement::Failed => Self::Failed,
+            StatusInRequirement::Declined => Self::Declined,
         }
     }
 }
 
 /// A learner's status in a requirement, as the platform reports it.
 #[derive(Object)]
-struct StatusDocument {
+struct RequirementStatusDocument {
     /// The status.
-    status: Status,
+    status: StatusInRequirement,
     /// Why, in any shape; absent: an empty object.
     reason: Option<Any<Value>>,
 }
@@ -70,7 +70,7 @@ struct GradeDocument {
 
 /// What came of it.
 #[derive(Object)]
-struct UpdateAnswer {
+struct CreditUpdateAnswer {
     /// `set`; `eligible`: set, and the learner became eligible; `kept`: nothing changed, because the learner
     /// is eligible already or has asked for credit; `not_required`: the course demands no such thing, or the
     /// grade says nothing yet.
@@ -80,13 +80,13 @@ struct UpdateAnswer {
 /// A status of a request.
 #[derive(Debug, Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
-enum RequestStatus {
+enum CreditRequestStatus {
     Pending,
     Approved,
     Rejected,
 }
 
-impl RequestStatus {
+impl CreditRequestStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -98,16 +98,16 @@ impl RequestStatus {
 
 /// A learner's request for credit at a provider.
 #[derive(Object)]
-struct RequestDocument {
+struct CreditRequestDocument {
     /// How it stands.
-    status: RequestStatus,
+    status: CreditRequestStatus,
     /// What the provider was told; absent: as it is.
     parameters: MaybeUndefined<Any<Value>>,
 }
 
 /// A learner's request for credit at a provider.
 #[derive(Object)]
-struct RequestAnswer {
+struct CreditRequestAnswer {
     /// Its name at the provider: 32 hex digits, made once.
     uuid: String,
     /// The provider.
@@ -124,9 +124,9 @@ struct RequestAnswer {
 
 /// A learner's requests in a course.
 #[derive(Object)]
-struct RequestsAnswer {
+struct CreditRequestsAnswer {
     /// Oldest first.
-    requests: Vec<RequestAnswer>,
+    requests: Vec<CreditRequestAnswer>,
 }
 
 #[OpenApi]
@@ -149,8 +149,8 @@ impl Credit {
         course: Path<String>,
         namespace: Path<String>,
         name: Path<String>,
-        document: Json<StatusDocument>,
-    ) -> Result<Json<UpdateAnswer>, PushProblem> {
+        document: Json<RequirementStatusDocument>,
+    ) -> Result<Json<CreditUpdateAnswer>, PushProblem> {
         let (user, course) = (paths::user(user_id.0)?, paths::course(&course.0)?);
         let target = Target { user, course: &course, namespace: &namespace.0, name: &name.0 };
         let reason = document.0.reason.map_or(Value::Null, |reason| reason.0);
@@ -196,7 +196,7 @@ impl Credit {
         user_id: Path<i64>,
         course: Path<String>,
         document: Json<GradeDocument>,
-    ) -> Result<Json<UpdateAnswer>, PushProblem> {
+    ) -> Result<Json<CreditUpdateAnswer>, PushProblem> {
         let (user, course) = (paths::user(user_id.0)?, paths::course(&course.0)?);
         let grade = Grade { percent: document.percent, deadline: document.deadline };
         if !(0.0..=1.0).contains(&grade.percent) {
@@ -206,7 +206,7 @@ impl Credit {
         if reported == CreditUpdated::Eligible {
             state.wake();
         }
-        Ok(Json(UpdateAnswer { outcome: reported.as_str().to_owned() }))
+        Ok(Json(CreditUpdateAnswer { outcome: reported.as_str().to_owned() }))
     }
 
     /// Keep a learner's request for credit
@@ -221,8 +221,8 @@ impl Credit {
         user_id: Path<i64>,
         course: Path<String>,
         provider: Path<String>,
-        document: Json<RequestDocument>,
-    ) -> Result<Json<RequestAnswer>, PushProblem> {
+        document: Json<CreditRequestDocument>,
+    ) -> Result<Json<CreditRequestAnswer>, PushProblem> {
         let (user, course) = (paths::user(user_id.0)?, paths::course(&course.0)?);
         let parameters = match &document.parameters {
             MaybeUndefined::Value(Any(parameters)) => Some(parameters),
@@ -241,16 +241,16 @@ impl Credit {
         _key: AttemptsReader,
         user_id: Path<i64>,
         course: Path<String>,
-    ) -> Result<Json<RequestsAnswer>, ReadProblem> {
+    ) -> Result<Json<CreditRequestsAnswer>, ReadProblem> {
         let (user, course) = (paths::user(user_id.0)?, paths::course(&course.0)?);
         let found = request_credit::list(state.db(), user, &course).await.map_err(Fault::from)?;
         let found = found.ok_or_else(|| Fault::not_found("This user or this course is not known."))?;
-        Ok(Json(RequestsAnswer { requests: found.into_iter().map(request_answer).collect() }))
+        Ok(Json(CreditRequestsAnswer { requests: found.into_iter().map(request_answer).collect() }))
     }
 }
 
 /// Tells what came of a status. A requirement that does not exist is no error. Source: reference 8.2, step 3.
-fn told(state: &AppState, target: &Target<'_>, updated: CreditUpdated) -> Json<UpdateAnswer> {
+fn told(state: &AppState, target: &Target<'_>, updated: CreditUpdated) -> Json<CreditUpdateAnswer> {
     match updated {
         CreditUpdated::Eligible => state.wake(),
         CreditUpdated::NotRequired => {
@@ -258,11 +258,11 @@ fn told(state: &AppState, target: &Target<'_>, updated: CreditUpdated) -> Json<U
         }
         CreditUpdated::Kept | CreditUpdated::Set => {}
     }
-    Json(UpdateAnswer { outcome: updated.as_str().to_owned() })
+    Json(CreditUpdateAnswer { outcome: updated.as_str().to_owned() })
 }
 
-fn request_answer(request: CreditRequest) -> RequestAnswer {
-    RequestAnswer {
+fn request_answer(request: CreditRequest) -> CreditRequestAnswer {
+    CreditRequestAnswer {
         uuid: request.uuid.simple().to_string(),
         provider: request.provider_id,
         status: request.status,

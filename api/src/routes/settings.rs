@@ -54,12 +54,12 @@ struct DeadlineAnswer {
     /// Whether the platform set (or removed) it itself; else it follows the end of the course.
     is_explicit: bool,
     /// Its changes, newest first.
-    history: Vec<ChangeAnswer>,
+    history: Vec<DeadlineChangeAnswer>,
 }
 
 /// A change of a deadline.
 #[derive(Object)]
-struct ChangeAnswer {
+struct DeadlineChangeAnswer {
     /// `created`, `changed` or `deleted`.
     change: String,
     /// The deadline after it (UTC); of a deletion, the one that was deleted.
@@ -109,7 +109,7 @@ impl Settings {
         let course = paths::course(&course.0)?;
         let found = read_deadline::read(state.db(), &course).await.map_err(Fault::from)?;
         let found = found.ok_or_else(|| Fault::not_found("This course is not known."))?;
-        let history = found.history.into_iter().map(|line| ChangeAnswer {
+        let history = found.history.into_iter().map(|line| DeadlineChangeAnswer {
             change: line.change,
             deadline: line.deadline,
             is_explicit: line.is_explicit,
