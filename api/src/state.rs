@@ -20,6 +20,7 @@ use crate::{
     adapters::ecommerce::Ecommerce,
     adapters::geoip::Countries,
     extract::token::{TokenError, TokenVerifier},
+    pages::{Pages, PagesError},
 };
 
 /// The api's parts; a clone is cheap.
@@ -33,6 +34,7 @@ struct Parts {
     waker: Waker,
     tokens: TokenVerifier,
     countries: Countries,
+    pages: Pages,
     ecommerce: Option<Ecommerce>,
     settings: Settings,
     clock: SharedClock,
@@ -54,6 +56,9 @@ pub enum SetUpError {
     /// The tokens' keys.
     #[error("learners' tokens can't be verified")]
     Tokens(#[source] TokenError),
+    /// The pages: a fault of the build.
+    #[error("the pages can't be built")]
+    Pages(#[source] PagesError),
     /// The file that tells countries.
     #[error("VOUCH_GEOIP_DB can't be used")]
     Countries(#[source] maxminddb::MaxMindDbError),
@@ -93,8 +98,9 @@ impl AppState {
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
         let countries = Countries::open(settings.embargo.geoip_db.as_deref()).map_err(SetUpError::Countries)?;
         let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
+        let pages = Pages::new(settings.public_url.scheme() == "https").map_err(SetUpError::Pages)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, ecommerce, settings, clock, numbers })))
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, pages, ecommerce, settings, clock, numbers })))
     }
 
     /// The database.
@@ -124,6 +130,12 @@ impl AppState {
     #[must_use]
     pub fn tokens(&self) -> &TokenVerifier {
         &self.0.tokens
+    }
+
+    /// What a learner sees.
+    #[must_use]
+    pub fn pages(&self) -> &Pages {
+        &self.0.pages
     }
 
     /// Tells the country of an address.

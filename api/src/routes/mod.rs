@@ -30,7 +30,7 @@ use poem_openapi::OpenApiService;
 
 use vouch_common::domain::pay_and_verify::Message;
 
-use crate::{error, state::AppState};
+use crate::{error, pages, state::AppState};
 
 /// The version of the HTTP interface.
 const INTERFACE_VERSION: &str = "1.0";
@@ -48,6 +48,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/verify_student/payment-confirmation/*course", get(pay_and_verify::page(Message::PaymentConfirmation)))
         .at("/verify_student/reverify", get(reverify::reverify))
         .at("/verify_student/reverify/*checkpoint", get(reverify::in_course))
+        .nest("/verify_student/static", pages::static_routes())
         .at("/verify_student/status/", get(status::status))
         .at("/embargo/blocked-message/:access_point/:message_key/", get(embargo::blocked))
         .at("/verify_student/submit-photos/", post(submit_photos::submit))

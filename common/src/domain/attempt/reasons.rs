@@ -10,22 +10,32 @@ use crate::domain::photo::{PhotoFault, PhotoKind};
 /// Shown when the reasons can't be read.
 pub const UNREADABLE: &str = "There was an error verifying your ID photos.";
 
-/// The vendor's reasons: category, reason, text.
-const TEXTS: [(&str, &str, &str); 14] = [
-    ("photoIdReasons", "Not provided", "No photo ID was provided."),
-    ("photoIdReasons", "Text not clear", "We couldn't read your name from your photo ID image."),
-    ("generalReasons", "Name mismatch", "The name associated with your account and the name on your ID do not match."),
-    ("userPhotoReasons", "Image not clear", "The image of your face was not clear."),
-    ("userPhotoReasons", "Face out of view", "Your face was not visible in your self-photo."),
-    ("generalReasons", "EdX name not provided", "Your account does not say your full name."),
-    ("generalReasons", "Photo/ID Photo mismatch", "The photo of your face and the photo on your ID do not match."),
-    ("photoIdReasons", "ID name not provided", "Your name was not visible on your photo ID."),
-    ("photoIdReasons", "Invalid Id", "The ID that you showed is not accepted."),
-    ("photoIdReasons", "No text", "We could not find any text on your photo ID."),
-    ("photoIdReasons", "Photo hidden/No photo", "The photo on your ID was hidden or missing."),
-    ("photoIdReasons", "Image not clear", "The image of your photo ID was not clear."),
-    ("userPhotoReasons", "Photo not provided", "No photo of your face was provided."),
-    ("userPhotoReasons", "Not provided", "No photo of your face was provided."),
+/// The vendor's reasons: category, reason, text, stable code.
+const TEXTS: [(&str, &str, &str, &str); 14] = [
+    ("photoIdReasons", "Not provided", "No photo ID was provided.", "id-missing"),
+    ("photoIdReasons", "Text not clear", "We couldn't read your name from your photo ID image.", "id-name-unreadable"),
+    (
+        "generalReasons",
+        "Name mismatch",
+        "The name associated with your account and the name on your ID do not match.",
+        "name-differs",
+    ),
+    ("userPhotoReasons", "Image not clear", "The image of your face was not clear.", "face-unclear"),
+    ("userPhotoReasons", "Face out of view", "Your face was not visible in your self-photo.", "face-hidden"),
+    ("generalReasons", "EdX name not provided", "Your account does not say your full name.", "account-name-missing"),
+    (
+        "generalReasons",
+        "Photo/ID Photo mismatch",
+        "The photo of your face and the photo on your ID do not match.",
+        "faces-differ",
+    ),
+    ("photoIdReasons", "ID name not provided", "Your name was not visible on your photo ID.", "id-name-missing"),
+    ("photoIdReasons", "Invalid Id", "The ID that you showed is not accepted.", "id-not-accepted"),
+    ("photoIdReasons", "No text", "We could not find any text on your photo ID.", "id-text-missing"),
+    ("photoIdReasons", "Photo hidden/No photo", "The photo on your ID was hidden or missing.", "id-photo-hidden"),
+    ("photoIdReasons", "Image not clear", "The image of your photo ID was not clear.", "id-unclear"),
+    ("userPhotoReasons", "Photo not provided", "No photo of your face was provided.", "face-missing"),
+    ("userPhotoReasons", "Not provided", "No photo of your face was provided.", "face-missing"),
 ];
 
 /// The reasons of a denial as texts; empty when it has none. `error_msg` is the attempt's.
@@ -59,7 +69,7 @@ fn read(error_msg: &str) -> Option<Vec<String>> {
 }
 
 fn text_of(category: &str, reason: &str) -> Option<String> {
-    let vendor = TEXTS.iter().find(|(c, r, _)| *c == category && *r == reason).map(|(_, _, text)| *text);
+    let vendor = TEXTS.iter().find(|(c, r, ..)| *c == category && *r == reason).map(|(_, _, text, _)| *text);
     vendor.map(str::to_owned).or_else(|| intake_text(category, reason))
 }
 
@@ -68,6 +78,20 @@ fn intake_text(category: &str, reason: &str) -> Option<String> {
         let fault = PhotoFault::ALL.into_iter().find(|fault| PhotoFault::category(kind) == category && fault.reason() == reason);
         fault.map(|fault| fault.text(kind).to_owned())
     })
+}
+
+/// Every text that [`texts`] may give, with a code that does not change when its words do: pages find their
+/// translation and their advice by it. Two reasons with the same text share a code.
+pub fn coded_texts() -> impl Iterator<Item = (String, &'static str)> {
+    let vendor = TEXTS.iter().map(|(_, _, text, code)| ((*code).to_owned(), *text));
+    let intake = PhotoKind::ALL.into_iter().flat_map(|kind| {
+        PhotoFault::ALL.into_iter().map(move |fault| {
+            let kind_name = kind.as_str().replace('_', "-");
+            let fault_name = fault.reason().to_lowercase().replace(' ', "-");
+            (format!("{kind_name}-{fault_name}"), fault.text(kind))
+        })
+    });
+    vendor.chain(intake).chain([("unreadable".to_owned(), UNREADABLE)])
 }
 
 /// The intake's reasons in the vendor's shape.
@@ -95,6 +119,16 @@ mod tests {
                 "Your face was not visible in your self-photo."
             ]
         );
+    }
+
+    #[test]
+    fn a_code_means_one_text_and_a_text_has_one_code() {
+        let coded: Vec<(String, &str)> = coded_texts().collect();
+        for (code, text) in &coded {
+            for (other_code, other_text) in &coded {
+                assert_eq!(code == other_code, text == other_text, "{code} {other_code}");
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,47 @@
+# Warum Fotos nicht angenommen wurden, und was man tun kann.
+
+reason-id-missing = Es wurde kein Ausweis gezeigt.
+reason-id-name-unreadable = Wir konnten Ihren Namen auf dem Foto des Ausweises nicht lesen.
+reason-name-differs = Der Name Ihres Kontos und der Name auf Ihrem Ausweis stimmen nicht überein.
+reason-face-unclear = Das Foto Ihres Gesichts war nicht deutlich.
+reason-face-hidden = Ihr Gesicht war auf dem Foto nicht zu sehen.
+reason-account-name-missing = In Ihrem Konto fehlt Ihr voller Name.
+reason-faces-differ = Das Foto Ihres Gesichts und das Foto auf Ihrem Ausweis passen nicht zusammen.
+reason-id-name-missing = Auf dem Ausweis war Ihr Name nicht zu sehen.
+reason-id-not-accepted = Der gezeigte Ausweis wird nicht angenommen.
+reason-id-text-missing = Auf dem Ausweis war kein Text zu finden.
+reason-id-photo-hidden = Das Foto auf dem Ausweis war verdeckt oder fehlte.
+reason-id-unclear = Das Foto Ihres Ausweises war nicht deutlich.
+reason-face-missing = Es wurde kein Foto Ihres Gesichts gesendet.
+reason-unreadable = Bei der Prüfung Ihrer Fotos ist ein Fehler aufgetreten.
+reason-face-not-an-image = Das Foto Ihres Gesichts ist kein Bild, das wir öffnen können. Nehmen Sie es neu auf, oder wählen Sie eine Datei im Format JPEG, PNG oder WebP.
+reason-face-image-damaged = Das Foto Ihres Gesichts kam beschädigt an. Nehmen Sie es neu auf.
+reason-face-image-too-small = Das Foto Ihres Gesichts ist zu klein für den Vergleich. Nehmen Sie es mit einer besseren Kamera oder aus der Nähe neu auf.
+reason-face-image-too-large = Das Foto Ihres Gesichts ist zu groß. Nehmen Sie es mit höchstens 40 Megapixeln neu auf.
+reason-face-image-too-dark = Das Foto Ihres Gesichts ist zu dunkel. Nehmen Sie es bei mehr Licht neu auf.
+reason-face-image-blank = Das Foto Ihres Gesichts zeigt nur eine Farbe. Sehen Sie nach, ob etwas die Kamera verdeckt, und nehmen Sie es neu auf.
+reason-face-image-animated = Das Foto Ihres Gesichts ist eine Animation. Nehmen Sie ein einzelnes Bild auf.
+reason-face-image-too-complex = Das Foto Ihres Gesichts ließ sich nicht schnell genug öffnen. Nehmen Sie es mit geringerer Auflösung neu auf.
+reason-photo-id-not-an-image = Das Foto Ihres Ausweises ist kein Bild, das wir öffnen können. Nehmen Sie es neu auf, oder wählen Sie eine Datei im Format JPEG, PNG oder WebP.
+reason-photo-id-image-damaged = Das Foto Ihres Ausweises kam beschädigt an. Nehmen Sie es neu auf.
+reason-photo-id-image-too-small = Das Foto Ihres Ausweises ist zu klein zum Lesen. Nehmen Sie es mit einer besseren Kamera oder aus der Nähe neu auf.
+reason-photo-id-image-too-large = Das Foto Ihres Ausweises ist zu groß. Nehmen Sie es mit höchstens 40 Megapixeln neu auf.
+reason-photo-id-image-too-dark = Das Foto Ihres Ausweises ist zu dunkel zum Lesen. Nehmen Sie es bei mehr Licht neu auf.
+reason-photo-id-image-blank = Das Foto Ihres Ausweises zeigt nur eine Farbe. Sehen Sie nach, ob etwas die Kamera verdeckt, und nehmen Sie es neu auf.
+reason-photo-id-image-animated = Das Foto Ihres Ausweises ist eine Animation. Nehmen Sie ein einzelnes Bild auf.
+reason-photo-id-image-too-complex = Das Foto Ihres Ausweises ließ sich nicht schnell genug öffnen. Nehmen Sie es mit geringerer Auflösung neu auf.
+
+advice-id-missing = Fotografieren Sie auch Ihren Ausweis.
+advice-id-name-unreadable = Halten Sie die Kamera näher und gerade über den Ausweis, ohne Spiegelung auf dem Namen.
+advice-name-differs = Ändern Sie vor dem Senden Ihren Namen genau in den des Ausweises, oder nehmen Sie einen Ausweis mit dem Namen Ihres Kontos.
+advice-face-unclear = Sorgen Sie für mehr Licht, halten Sie still, und wischen Sie die Linse ab.
+advice-face-hidden = Schauen Sie gerade in die Kamera, das ganze Gesicht im Oval und unverdeckt.
+advice-account-name-missing = Geben Sie vor dem Senden Ihren vollen Namen ein.
+advice-faces-differ = Nehmen Sie Ihren eigenen Ausweis mit einem neueren Foto, und fotografieren Sie sich ohne Brille.
+advice-id-name-missing = Zeigen Sie die Seite mit Ihrem Namen, und verdecken Sie ihn nicht mit den Fingern.
+advice-id-not-accepted = Nehmen Sie einen anderen: Reisepass, Führerschein oder Personalausweis, der noch gültig ist.
+advice-id-text-missing = Zeigen Sie die Seite mit Name und Foto, und füllen Sie den Rahmen damit.
+advice-id-photo-hidden = Zeigen Sie die Seite mit dem Foto, ohne Finger oder Spiegelung darauf.
+advice-id-unclear = Legen Sie den Ausweis flach hin, sorgen Sie für mehr Licht, und halten Sie die Kamera still.
+advice-face-missing = Fotografieren Sie auch Ihr Gesicht.
+advice-unreadable = Nehmen Sie beide Fotos neu auf. Wenn das nicht hilft, schreiben Sie uns.
