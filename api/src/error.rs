@@ -16,6 +16,9 @@ use vouch_common::{
 /// After how many seconds a caller may try again when a server of ours is away.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 5;
 
+/// The type of a problem document.
+const PROBLEM: &str = "application/problem+json";
+
 /// Why a request is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -87,7 +90,7 @@ impl Fault {
 pub fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    Response::builder().status(status).content_type("application/problem+json").body(body.to_string())
+    Response::builder().status(status).content_type(PROBLEM).body(body.to_string())
 }
 
 /// Turns any error of the framework under `/api` into a problem document.
@@ -97,7 +100,12 @@ pub async fn problem_of(error: poem::Error) -> Response {
         return response;
     }
     let status = error.status();
-    let headers = error.into_response().headers().clone();
+    let answer = error.into_response();
+    if answer.content_type() == Some(PROBLEM) {
+        // A handler said already what is wrong.
+        return answer;
+    }
+    let headers = answer.headers().clone();
     let mut response = problem(status, &detail_of(status));
     if let Some(allowed) = headers.get("allow") {
         response.headers_mut().insert("allow", allowed.clone());
@@ -151,8 +159,11 @@ impl From<PushRefused> for Fault {
     fn from(error: PushRefused) -> Self {
         match error {
             PushRefused::Operation(cause) => cause.into(),
-            PushRefused::UnknownCourse | PushRefused::UnknownUser => Self::not_found(error.to_string()),
-            PushRefused::Course(fault) => Self::bad_request(fault.to_string()),
+            PushRefused::UnknownCourse
+            | PushRefused::UnknownUser
+            | PushRefused::UnknownCheckpoint
+            | PushRefused::UnknownProvider => Self::not_found(error.to_string()),
+            PushRefused::Course(_) | PushRefused::NoCredit => Self::bad_request(error.to_string()),
         }
     }
 }

@@ -16,7 +16,12 @@ use vouch_common::{
     vendor::software_secure::callback::SignatureMode,
 };
 
-use crate::extract::token::{TokenError, TokenVerifier};
+use crate::{
+    adapters::ecommerce::Ecommerce,
+    adapters::geoip::Countries,
+    extract::token::{TokenError, TokenVerifier},
+    pages::{Pages, PagesError},
+};
 
 /// The api's parts; a clone is cheap.
 #[derive(Clone)]
@@ -28,6 +33,9 @@ struct Parts {
     redis: Arc<Redis>,
     waker: Waker,
     tokens: TokenVerifier,
+    countries: Countries,
+    pages: Pages,
+    ecommerce: Option<Ecommerce>,
     settings: Settings,
     clock: SharedClock,
     numbers: Option<PrometheusHandle>,
@@ -48,6 +56,15 @@ pub enum SetUpError {
     /// The tokens' keys.
     #[error("learners' tokens can't be verified")]
     Tokens(#[source] TokenError),
+    /// The pages: a fault of the build.
+    #[error("the pages can't be built")]
+    Pages(#[source] PagesError),
+    /// The file that tells countries.
+    #[error("VOUCH_GEOIP_DB can't be used")]
+    Countries(#[source] maxminddb::MaxMindDbError),
+    /// The e-commerce service.
+    #[error("the e-commerce service's client can't be made")]
+    Ecommerce(#[source] reqwest::Error),
 }
 
 impl AppState {
@@ -73,13 +90,17 @@ impl AppState {
     fn assemble(settings: Settings, clock: SharedClock, numbers: Option<PrometheusHandle>) -> Result<Self, SetUpError> {
         let text = |secret: &vouch_common::secret::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
+        let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
         let redis = Redis::new(&text(&settings.redis_url)).map_err(|error| SetUpError::Redis(error.to_string()))?;
         let redis = Arc::new(redis);
         let objects =
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
+        let countries = Countries::open(settings.embargo.geoip_db.as_deref()).map_err(SetUpError::Countries)?;
+        let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
+        let pages = Pages::new(settings.public_url.scheme() == "https").map_err(SetUpError::Pages)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, settings, clock, numbers })))
+        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, pages, ecommerce, settings, clock, numbers })))
     }
 
     /// The database.
@@ -109,6 +130,24 @@ impl AppState {
     #[must_use]
     pub fn tokens(&self) -> &TokenVerifier {
         &self.0.tokens
+    }
+
+    /// What a learner sees.
+    #[must_use]
+    pub fn pages(&self) -> &Pages {
+        &self.0.pages
+    }
+
+    /// Tells the country of an address.
+    #[must_use]
+    pub fn countries(&self) -> &Countries {
+        &self.0.countries
+    }
+
+    /// The e-commerce service, if there is one.
+    #[must_use]
+    pub fn ecommerce(&self) -> Option<&Ecommerce> {
+        self.0.ecommerce.as_ref()
     }
 
     /// The settings.

@@ -23,3 +23,10 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 pub fn random_fraction() -> f64 {
     rand::rng().random()
 }
+
+/// Draws an id that an outside program will know a thing by (a version 4 UUID).
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this file is the one place that draws ids")]
+pub fn new_uuid() -> Uuid {
+    Uuid::new_v4()
+}

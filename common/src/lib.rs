@@ -9,6 +9,7 @@ pub mod config;
 pub mod domain;
 pub mod ids;
 pub mod operations;
+pub mod payment;
 pub mod photos;
 pub mod secret;
 pub mod store;

@@ -2,12 +2,23 @@
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
 mod browser;
+mod bulk;
+mod checkpoints;
+mod create_order;
+mod create_order_in_shop;
+mod credit;
+mod deadlines;
+mod events;
 mod generated;
 mod ledger;
 mod lms;
+mod pay_and_verify;
+mod payment;
 mod photos;
 mod processes;
 mod results_callback;
+mod reverification_mail;
+mod reverify;
 mod secrets;
 mod submit_photos;
 mod tidy;

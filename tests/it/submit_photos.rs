@@ -184,3 +184,72 @@ async fn a_face_alone_uses_the_id_photo_of_the_initial_verification() {
     assert_eq!(app.wait_for_status(&third, "approved").await["copy_id_photo_from"], Value::Null);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn the_same_submission_with_the_same_key_is_one_submission() {
+    let app = TestApp::without_worker().await;
+    app.put_user(5, "Sofia Marek").await;
+    let fields = json!({ "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let send = async |user: i64, key: &str, fields: &Value| {
+        app.submission(user, fields).header("Idempotency-Key", key).send().await.unwrap()
+    };
+    let first = receipt(&send(5, "k1", &fields).await);
+    // Twenty at once, of which the browser thought that they were lost.
+    let repeats = futures_util::future::join_all((0..20).map(|_| send(5, "k1", &fields))).await;
+    assert!(repeats.iter().all(|answer| receipt(answer) == first));
+    let fresh = futures_util::future::join_all((0..20).map(|_| send(5, "k2", &fields))).await;
+    let second = receipt(&fresh[0]);
+    assert!(second != first && fresh.iter().all(|answer| receipt(answer) == second));
+    let other = json!({ "face_image": samples::good("face.png"), "photo_id_image": samples::good("id.jpg") });
+    let (status, text) = answer(send(5, "k1", &other).await).await;
+    assert_eq!((status, text.as_str()), (422, "This Idempotency-Key was used for another submission. Send a new one."));
+    app.put_user(6, "Somebody Else").await;
+    assert!(receipt(&send(6, "k1", &fields).await) != first, "another caller's key is another key");
+    assert_eq!(send(5, "with blank", &fields).await.status(), 400);
+    assert_eq!(app.count("SELECT count(*) FROM attempts").await, 3);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_its_course_does_not_have_is_refused_and_nothing_changes() {
+    let app = TestApp::without_worker().await;
+    app.put_user(5, "Sofia Marek").await;
+    app.put_course().await;
+    let foreign = "i4x://edX/DemoX/edx-reverification-block/final";
+    for (course, usage) in [(samples::COURSE, foreign), ("course-v1:no+such+course", samples::USAGE)] {
+        let fields = json!({ "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg"),
+                             "full_name": "Another Name", "course_key": course, "checkpoint": usage });
+        let refused = answer(app.submission(5, &fields).send().await.unwrap()).await;
+        assert_eq!(refused, (400, "Invalid checkpoint location".to_owned()));
+    }
+    for table in ["attempts", "checkpoints", "jobs", "user_name_changes"] {
+        assert_eq!(app.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn another_program_submits_for_a_learner_once_a_key() {
+    let app = TestApp::without_worker().await;
+    app.put_user(5, "Sofia Marek").await;
+    let fields = json!({ "user_id": 5, "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let post = |key: &str| app.api(reqwest::Method::POST, "attempts").header("Idempotency-Key", key.to_owned());
+    let sent = post("a").json(&fields).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    let sent: Value = sent.json().await.unwrap();
+    let receipt = sent["receipt_id"].as_str().unwrap();
+    assert_eq!(sent["status_url"], format!("{}/api/v1/attempts/{receipt}", app.url));
+    let again: Value = post("a").json(&fields).send().await.unwrap().json().await.unwrap();
+    assert_eq!(again, sent);
+    let other = json!({ "user_id": 5, "face_image": samples::good("face.png"), "photo_id_image": samples::good("id.jpg") });
+    let refused = post("a").json(&other).send().await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers()["content-type"].to_str().unwrap()),
+        (422, "application/problem+json")
+    );
+    let part = |name: &str| Part::bytes(samples::bytes(&format!("good/{name}"))).file_name(name.to_owned());
+    let form = Form::new().text("user_id", "5").part("face_image", part("face.jpg")).part("photo_id_image", part("id.jpg"));
+    assert_eq!(post("b").multipart(form).send().await.unwrap().status(), 202);
+    let nobody = json!({ "user_id": 99, "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let refused: Value = post("c").json(&nobody).send().await.unwrap().json().await.unwrap();
+    assert_eq!(refused["detail"], "No profile found for user");
+    assert_eq!(app.count("SELECT count(*) FROM attempts").await, 2);
+}

@@ -6,6 +6,7 @@
 
 pub mod browser;
 mod database;
+pub mod places;
 pub mod samples;
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};

@@ -17,7 +17,7 @@ struct Recurring {
 
 /// Mends what is stuck, so that nothing waits for ever.
 const SWEEP: Recurring = Recurring { name: "sweep", period: Duration::from_mins(1) };
-/// Removes objects that belong to no attempt, so that no photo stays for ever.
+/// Removes objects that belong to no attempt, so that no photo stays for ever; forgets old keys of submissions.
 const LEFTOVERS: Recurring = Recurring { name: "leftovers", period: Duration::from_hours(1) };
 
 /// How often the clock is looked at.
@@ -31,6 +31,7 @@ pub async fn run(services: Services, stop: CancellationToken) {
         }
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;
+            sweep::forget_keys(&services).await;
         }
         sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }

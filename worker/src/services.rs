@@ -84,6 +84,7 @@ impl Services {
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
         let vendor = VendorClient::new(&settings).map_err(SetUpError::Vendor)?;
         let mailer = Mailer::new(&settings).map_err(SetUpError::Mail)?;
+        let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
         let analytics = settings.analytics.as_ref().map(Analytics::new).transpose().map_err(SetUpError::Analytics)?;
         let waker = Waker::start(Arc::clone(&redis));
         let decoding = Semaphore::new(available_parallelism().map_or(2, NonZero::get));

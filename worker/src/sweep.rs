@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{hand_out_jobs, mend_stuck},
+    operations::{forget_submission_keys, hand_out_jobs, mend_stuck},
     photos::names,
     telemetry::chain,
 };
@@ -77,6 +77,15 @@ async fn remove_unnamed(services: &Services, batch: Vec<String>) -> usize {
         metrics::counter!("vouch_leftovers_removed_total").increment(removed as u64);
     }
     removed
+}
+
+/// Forgets the keys of submissions that nobody sends again.
+pub async fn forget_keys(services: &Services) {
+    match forget_submission_keys::forget(services.db(), services.now()).await {
+        Ok(0) => {}
+        Ok(forgotten) => tracing::info!(forgotten, "old keys of submissions were forgotten"),
+        Err(error) => tracing::warn!(error = %chain(&error), "old keys could not be forgotten; the next sweep tries again"),
+    }
 }
 
 /// Shows how each queue stands.

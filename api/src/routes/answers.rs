@@ -14,6 +14,14 @@ pub enum Tags {
     Reads,
 }
 
+/// It is kept.
+#[derive(ApiResponse)]
+pub enum Kept {
+    /// It is kept.
+    #[oai(status = 204)]
+    Done,
+}
+
 /// A problem document (RFC 9457).
 #[derive(Object)]
 pub struct Problem {
@@ -90,5 +98,23 @@ problems! {
         TooLarge = 413,
         /// It is no JSON.
         UnsupportedMedia = 415,
+    }
+}
+
+problems! {
+    /// Problems of a submission.
+    SubmitProblem {
+        /// The submission is not sound; the text says how.
+        BadRequest = 400,
+        /// An api key is missing or not valid.
+        Unauthorized = 401,
+        /// The key's scope is too small.
+        Forbidden = 403,
+        /// It is too large.
+        TooLarge = 413,
+        /// It is neither JSON nor a form.
+        UnsupportedMedia = 415,
+        /// The `Idempotency-Key` was used for another submission.
+        KeyUsed = 422,
     }
 }

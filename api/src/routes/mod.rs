@@ -2,17 +2,35 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod checkpoints;
+pub mod course_standing;
+pub mod create_order;
+pub mod credit;
+pub mod embargo;
 pub mod health;
 pub mod lms;
+pub mod machine_submission;
+pub mod page;
+pub mod paths;
+pub mod pay_and_verify;
 pub mod photo_download;
+pub mod postpay_callback;
+pub mod receipt;
+pub mod report_event;
 pub mod results_callback;
+pub mod reverify;
+pub mod settings;
+pub mod status;
+mod submission;
 pub mod submit_photos;
 pub mod users;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Route, get, post};
 use poem_openapi::OpenApiService;
 
-use crate::{error, state::AppState};
+use vouch_common::domain::pay_and_verify::Message;
+
+use crate::{error, pages, state::AppState};
 
 /// The version of the HTTP interface.
 const INTERFACE_VERSION: &str = "1.0";
@@ -22,8 +40,24 @@ const INTERFACE_VERSION: &str = "1.0";
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
     Route::new()
+        .at("/verify_student/start-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
+        .at("/verify_student/begin-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
+        .at("/verify_student/upgrade/*course", get(pay_and_verify::page(Message::Upgrade)))
+        .at("/verify_student/verify-now/*course", get(pay_and_verify::page(Message::VerifyNow)))
+        .at("/verify_student/verify-later/*course", get(pay_and_verify::page(Message::VerifyLater)))
+        .at("/verify_student/payment-confirmation/*course", get(pay_and_verify::page(Message::PaymentConfirmation)))
+        .at("/verify_student/reverify", get(reverify::reverify))
+        .at("/verify_student/reverify/*checkpoint", get(reverify::in_course))
+        .nest("/verify_student/static", pages::static_routes())
+        .at("/verify_student/status/", get(status::status))
+        .at("/embargo/blocked-message/:access_point/:message_key/", get(embargo::blocked))
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
         .at("/verify_student/results_callback", post(results_callback::receive))
+        .at("/verify_student/create_order/", post(create_order::create))
+        .at("/verify_student/create_order", post(create_order::create))
+        .at("/shoppingcart/postpay_callback/", post(postpay_callback::receive))
+        .at("/shoppingcart/receipt/:id/", get(receipt::show))
+        .at("/verify_student/events/", post(report_event::report))
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
@@ -37,10 +71,34 @@ pub fn app(state: AppState) -> impl Endpoint {
         .data(state)
 }
 
+/// The documented parts, under `/api/v1`.
+type Parts = (
+    lms::Lms,
+    lms::bulk::Bulk,
+    settings::Settings,
+    checkpoints::Checkpoints,
+    credit::Credit,
+    users::Users,
+    course_standing::CourseStandings,
+    attempts::Attempts,
+    machine_submission::MachineSubmissions,
+);
+
 /// The documented part, under `/api/v1`.
-fn service(public_url: &str) -> OpenApiService<(lms::Lms, users::Users, attempts::Attempts), ()> {
+fn service(public_url: &str) -> OpenApiService<Parts, ()> {
     let server = format!("{}/api/v1", public_url.trim_end_matches('/'));
-    OpenApiService::new((lms::Lms, users::Users, attempts::Attempts), "Vouch", INTERFACE_VERSION)
+    let parts = (
+        lms::Lms,
+        lms::bulk::Bulk,
+        settings::Settings,
+        checkpoints::Checkpoints,
+        credit::Credit,
+        users::Users,
+        course_standing::CourseStandings,
+        attempts::Attempts,
+        machine_submission::MachineSubmissions,
+    );
+    OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
         .server(server)
 }

@@ -5,7 +5,7 @@ use poem::web::Data;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Any};
 use serde_json::Value;
 use vouch_common::{
-    domain::{ids::UserId, keys::CourseKey},
+    domain::ids::UserId,
     operations::{read_attempts, read_credit},
 };
 
@@ -92,7 +92,7 @@ impl Users {
         user_id: Path<i64>,
         course: Path<String>,
     ) -> Result<Json<CreditAnswer>, ReadProblem> {
-        let course = CourseKey::parse(&course.0).ok_or_else(|| Fault::not_found("There is no course of that key."))?;
+        let course = super::paths::course(&course.0)?;
         let found = read_credit::read(state.db(), UserId(user_id.0), &course, state.now()).await.map_err(Fault::from)?;
         let credit = found.ok_or_else(|| Fault::not_found("This user or this course is not known."))?;
         let requirements = credit.requirements.into_iter().map(|item| RequirementAnswer {

@@ -3,15 +3,14 @@
 
 use std::{cell::Cell, path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail, ensure};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::TimeDelta;
-use jsonwebtoken::{EncodingKey, Header, encode};
-use reqwest::Client;
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use vouch_common::clock::{Clock, SystemClock};
 
-use super::{World, show::Steps};
+use super::{
+    World,
+    api::{data_url, percent},
+    show::Steps,
+};
 use crate::commands::attempts::event_line;
 
 /// How long any step may take to arrive.
@@ -30,7 +29,7 @@ const LEARNER: i64 = 1001;
 ///
 /// When a step does not arrive.
 pub async fn run(world: &World, photos: &Path, steps: &Steps) -> Result<()> {
-    let demo = Demo { world, steps, client: Client::new() };
+    let demo = Demo { world, steps };
     demo.push_platform_facts().await?;
     demo.good_photos(photos).await?;
     demo.bad_photo(photos).await
@@ -39,7 +38,6 @@ pub async fn run(world: &World, photos: &Path, steps: &Steps) -> Result<()> {
 struct Demo<'a> {
     world: &'a World,
     steps: &'a Steps,
-    client: Client,
 }
 
 impl Demo<'_> {
@@ -48,7 +46,7 @@ impl Demo<'_> {
         self.steps.heading("The learning platform tells of a learner and a course");
         let course = percent(COURSE);
         let learner = json!({ "username": "sofia", "email": "sofia@example.com", "full_name": "Sofia Marek", "is_active": true });
-        self.put(&format!("users/{LEARNER}"), &learner).await?;
+        self.world.api.put(&format!("users/{LEARNER}"), &learner).await?;
         let document = json!({
             "display_name": "Identity 101",
             "modes": [{ "slug": "verified", "display_name": "Verified Certificate", "min_price": 49, "currency": "usd" }],
@@ -58,8 +56,11 @@ impl Demo<'_> {
                         "requirements": [{ "namespace": "reverification", "name": USAGE, "display_name": "Midterm identity", "criteria": {} }],
                         "providers": [{ "id": "utopia", "display_name": "Utopia State University" }] },
         });
-        self.put(&format!("courses/{course}"), &document).await?;
-        self.put(&format!("users/{LEARNER}/enrollments/{course}"), &json!({ "mode": "verified", "is_active": true })).await?;
+        self.world.api.put(&format!("courses/{course}"), &document).await?;
+        self.world
+            .api
+            .put(&format!("users/{LEARNER}/enrollments/{course}"), &json!({ "mode": "verified", "is_active": true }))
+            .await?;
         self.steps.done("Sofia Marek is enrolled in Identity 101, whose midterm asks for her identity");
         Ok(())
     }
@@ -69,7 +70,7 @@ impl Demo<'_> {
         let receipt = self.submit(&photos.join("good/face-exif-rotated-gps.jpg"), &photos.join("good/id.jpg")).await?;
         self.follow(&receipt, "approved").await?;
         let credit = self.wait_for("credit", || async {
-            let credit = self.get(&format!("users/{LEARNER}/credit/{}", percent(COURSE))).await?;
+            let credit = self.world.api.get(&format!("users/{LEARNER}/credit/{}", percent(COURSE))).await?;
             Ok((credit["eligible"] == json!(true)).then_some(credit))
         });
         let credit = credit.await?;
@@ -92,14 +93,9 @@ impl Demo<'_> {
     }
 
     async fn submit(&self, face: &Path, photo_id: &Path) -> Result<String> {
-        let form = json!({ "face_image": data_url(face)?, "photo_id_image": data_url(photo_id)?,
+        let form = json!({ "face_image": read(face)?, "photo_id_image": read(photo_id)?,
                            "course_key": COURSE, "checkpoint": USAGE });
-        let url = format!("{}/verify_student/submit-photos/", self.world.api_url);
-        let response = self.client.post(url).bearer_auth(self.token()?).json(&form).send().await?;
-        let status = response.status();
-        let receipt = response.headers().get("vouch-receipt-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        ensure!(status.is_success(), "the submission was answered {status}: {}", response.text().await.unwrap_or_default());
-        let receipt = receipt.context("the answer has no Vouch-Receipt-Id")?;
+        let receipt = self.world.api.submit(LEARNER, &form).await?;
         self.steps.done(&format!("Accepted: receipt {receipt}"));
         Ok(receipt)
     }
@@ -108,7 +104,7 @@ impl Demo<'_> {
     async fn follow(&self, receipt: &str, wished: &str) -> Result<Value> {
         let told = Cell::new(0);
         let look = || async {
-            let attempt = self.get(&format!("attempts/{receipt}")).await?;
+            let attempt = self.world.api.get(&format!("attempts/{receipt}")).await?;
             let events = attempt["events"].as_array().cloned().unwrap_or_default();
             for event in events.iter().skip(told.replace(events.len())) {
                 self.steps.tell(event_line(event).trim());
@@ -151,32 +147,8 @@ impl Demo<'_> {
             Err(_) => bail!("{what} did not arrive within {ARRIVAL_TIMEOUT:?}"),
         }
     }
-
-    async fn put(&self, path: &str, document: &Value) -> Result<()> {
-        let url = format!("{}/api/v1/{path}", self.world.api_url);
-        let response = self.client.put(url).bearer_auth(&self.world.api_key).json(document).send().await?;
-        let status = response.status();
-        ensure!(status.is_success(), "PUT {path} was answered {status}: {}", response.text().await.unwrap_or_default());
-        Ok(())
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        let url = format!("{}/api/v1/{path}", self.world.api_url);
-        Ok(self.client.get(url).bearer_auth(&self.world.api_key).send().await?.error_for_status()?.json().await?)
-    }
-
-    fn token(&self) -> Result<String> {
-        let expires = (SystemClock.now() + TimeDelta::hours(1)).timestamp();
-        let claims = json!({ "sub": LEARNER.to_string(), "exp": expires });
-        Ok(encode(&Header::default(), &claims, &EncodingKey::from_secret(self.world.keys.jwt_secret.as_bytes()))?)
-    }
 }
 
-fn data_url(photo: &Path) -> Result<String> {
-    let bytes = std::fs::read(photo).with_context(|| format!("{} can't be read", photo.display()))?;
-    Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
-}
-
-fn percent(key: &str) -> String {
-    url::form_urlencoded::byte_serialize(key.as_bytes()).collect()
+fn read(photo: &Path) -> Result<String> {
+    Ok(data_url(&std::fs::read(photo).with_context(|| format!("{} can't be read", photo.display()))?))
 }

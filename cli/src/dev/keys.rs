@@ -36,6 +36,13 @@ pub struct DevKeys {
     pub vendor_private_pem: String,
     /// Key of the face photos.
     pub face_key_hex: String,
+    /// Shared with the payment page; a folder that was made before there was one gets another at each start.
+    #[serde(default = "new_secret")]
+    pub cybersource_secret: String,
+}
+
+fn new_secret() -> String {
+    hex::encode(random_bytes::<32>())
 }
 
 impl DevKeys {
@@ -63,13 +70,14 @@ impl DevKeys {
         let pair = PrivateKey::new(&mut rand::rng(), VENDOR_KEY_BITS)?;
         Ok(Self {
             master_keys: format!("dev:{}", STANDARD.encode(random_bytes::<32>())),
-            jwt_secret: hex::encode(random_bytes::<32>()),
+            jwt_secret: new_secret(),
             api_key: format!("vk_dev_{}", hex::encode(random_bytes::<16>())),
             vendor_access_key: hex::encode(random_bytes::<10>()),
             vendor_secret: hex::encode(random_bytes::<20>()),
             vendor_public_pem: pair.to_public_key().to_public_key_pem(LineEnding::LF)?,
             vendor_private_pem: pair.to_pkcs8_pem(LineEnding::LF)?.to_string(),
             face_key_hex: hex::encode(random_bytes::<32>()),
+            cybersource_secret: new_secret(),
         })
     }
 

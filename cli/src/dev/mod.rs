@@ -1,9 +1,13 @@
 //! `vouch dev`: everything on one machine. Private Postgres and Redis, every line of the Procfile, a
-//! simulated vendor and a mail catcher, with keys made for the occasion.
+//! simulated vendor, a mail catcher and a stand-in for the learning platform, with keys made for the occasion.
 
+pub mod api;
+pub mod cast;
 pub mod demo;
 pub mod keys;
+pub mod platform;
 pub mod process;
+pub mod seeds;
 mod show;
 
 use std::{
@@ -25,7 +29,9 @@ use crate::{
     mail_catcher::MailCatcher,
     simulator::{Script, Simulator, SimulatorConfig, start},
 };
+use api::Api;
 use keys::DevKeys;
+use platform::Platform;
 use process::{Children, Servers};
 use show::Steps;
 
@@ -60,16 +66,16 @@ pub struct Dev {
 
 /// A whole Vouch on this machine; dropping it stops every part.
 pub struct World {
-    /// How the api is reached.
-    pub api_url: String,
+    /// The api, as the platform calls it.
+    pub api: Api,
     /// A key with every right.
     pub api_key: String,
-    /// The keys made for the occasion.
-    pub keys: DevKeys,
     /// Caught mail.
     pub mail: MailCatcher,
     /// The simulated vendor.
     pub vendor: Simulator,
+    /// The stand-in for the learning platform and the payment page.
+    pub platform: Platform,
     /// Where everything lies.
     pub dir: PathBuf,
     children: Children,
@@ -95,7 +101,7 @@ impl Dev {
     async fn run_to_end(&self) -> Result<()> {
         let steps = Steps::start();
         let world = World::start(self.dir.clone(), self.listen, self.verdict_delay, &steps).await?;
-        let result = if self.demo { demo::run(&world, &self.photos, &steps).await } else { Ok(()) };
+        let result = self.show(&world, &steps).await;
         if result.is_ok() {
             world.tell_where_to_look();
         }
@@ -105,6 +111,18 @@ impl Dev {
         }
         world.stop(result.is_err()).await;
         result
+    }
+
+    /// The demo, if asked; and for who looks around, somebody in every state.
+    async fn show(&self, world: &World, steps: &Steps) -> Result<()> {
+        if self.demo {
+            demo::run(world, &self.photos, steps).await?;
+        }
+        if !self.once {
+            seeds::plant(world, steps).await?;
+            seeds::tell(world);
+        }
+        Ok(())
     }
 }
 
@@ -127,29 +145,33 @@ impl World {
             Some(listen) => listen,
             None => free_address()?,
         };
-        let settings = settings(&keys, &servers, &dir, (listen, vendor.addr(), mail.address()));
+        let api = Api::new(&format!("http://{listen}"), &keys.api_key, &keys.jwt_secret)?;
+        let platform = Platform::start((Ipv4Addr::LOCALHOST, 0).into(), api.clone(), &keys).await?;
+        steps.done(&format!("Stand-in for the learning platform on {}", platform.url()));
+        let mut settings = settings(&keys, &servers, &dir, (listen, vendor.addr(), mail.address()));
+        settings.extend(platform.settings(&keys).map(|(name, value)| (name.to_owned(), value)));
         let children = Children::new(dir.join("logs"), settings);
         let release = steps.while_doing("vouch migrate", children.run_to_end(line("release")?)).await;
         release.context("the database was not migrated")?;
         for (role, command) in lines().filter(|(role, _)| *role != "release") {
             children.start(role, command)?;
         }
-        let api_url = format!("http://{listen}");
-        steps.while_doing("Every role of the Procfile", wait_until_ready(&api_url, &children)).await?;
+        steps.while_doing("Every role of the Procfile", wait_until_ready(&api.url, &children)).await?;
         let api_key = keys.api_key.clone();
-        Ok(Self { api_url, api_key, keys, mail, vendor, dir, children, servers, temporary })
+        Ok(Self { api, api_key, mail, vendor, platform, dir, children, servers, temporary })
     }
 
     fn tell_where_to_look(&self) {
         println!("\nWhere to look");
-        println!("  the api's page     {}/docs", self.api_url);
+        println!("  sign in            {}/login", self.platform.url());
+        println!("  the api's page     {}/docs", self.api.url);
         println!("  the vendor's view  http://{}/_journal", self.vendor.addr());
         println!("  mails              {}", self.dir.join("mail").display());
         println!("  logs               {}", self.dir.join("logs").display());
         println!("  database           {}", self.servers.database_url);
         println!(
             "  an attempt         VOUCH_API_URL={} VOUCH_API_KEY={} vouch attempts show RECEIPT",
-            self.api_url, self.api_key
+            self.api.url, self.api_key
         );
     }
 
@@ -219,6 +241,7 @@ fn settings(
         ("VOUCH_VENDOR_FACE_KEY", keys.face_key_hex.clone()),
         ("VOUCH_SMTP_URL", format!("smtp://{mail}")),
         ("VOUCH_MAIL_FROM", "Vouch Demo <vouch@example.com>".to_owned()),
+        ("VOUCH_EMBARGO", "true".to_owned()),
         ("VOUCH_DATABASE_CONNECTIONS", "10".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

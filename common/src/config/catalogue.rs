@@ -111,7 +111,40 @@ pub const CATALOGUE: &[Setting] = &[
         "The mail server, as smtp://user:password@host:port or smtps://…; ?tls=required for STARTTLS.",
     ),
     required("VOUCH_MAIL_FROM", &[Worker], "The sender, as Name <address>."),
-    optional("VOUCH_SEGMENT_KEY", &[Worker], "Write key of Segment; without it no event is sent."),
+    defaulted("VOUCH_EMBARGO", "false", &[Api], "true, or false: whether courses' country rules hold."),
+    optional(
+        "VOUCH_GEOIP_DB",
+        &[Api],
+        "File that tells the country of an address, in MaxMind's format; without it only profiles' countries count.",
+    ),
+    optional(
+        "VOUCH_ECOMMERCE_API_URL",
+        &[Api],
+        "The e-commerce service, as https://shop/api/v2; without it no mode with a SKU can be bought.",
+    ),
+    optional("VOUCH_ECOMMERCE_PUBLIC_URL", &[Api], "Where learners reach the shop, as https://shop."),
+    optional("VOUCH_ECOMMERCE_SIGNING_KEY", &[Api], "Secret (HS256) that signs our calls to the e-commerce service."),
+    defaulted("VOUCH_ECOMMERCE_ISSUER", "vouch", &[Api], "The issuer that our calls to the e-commerce service name."),
+    defaulted("VOUCH_ECOMMERCE_TIMEOUT", "5s", &[Api], "How long the e-commerce service may take to answer, at most 1m."),
+    defaulted(
+        "VOUCH_CHECKOUT_ON_ECOMMERCE",
+        "false",
+        &[Api],
+        "true, or false: whether learners pay in the shop instead of on our pages.",
+    ),
+    optional(
+        "VOUCH_CYBERSOURCE_ACCESS_KEY",
+        &[Api],
+        "CyberSource's access key; the four belong together, without them nothing is sold here.",
+    ),
+    optional("VOUCH_CYBERSOURCE_PROFILE_ID", &[Api], "CyberSource's profile."),
+    optional(
+        "VOUCH_CYBERSOURCE_SECRET_KEY",
+        &[Api],
+        "Secret shared with CyberSource: signs what we send, verifies what comes back.",
+    ),
+    optional("VOUCH_CYBERSOURCE_PURCHASE_URL", &[Api], "CyberSource's payment page."),
+    optional("VOUCH_SEGMENT_KEY", BOTH, "Write key of Segment; without it no event is kept or sent."),
     defaulted("VOUCH_SEGMENT_URL", "https://api.segment.io", &[Worker], "Where events are sent."),
 ];
 

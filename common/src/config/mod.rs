@@ -6,7 +6,9 @@
 mod catalogue;
 mod read;
 mod settings;
+mod shop;
 
 pub use catalogue::{CATALOGUE, Program, Setting, help, markdown};
 pub use read::{ConfigError, Source};
-pub use settings::{Analytics, Jwt, Mail, Settings, Vendor};
+pub use settings::{Analytics, EmbargoRules, Jwt, Mail, Settings, Vendor};
+pub use shop::{Cybersource, Ecommerce, Shop};

@@ -115,6 +115,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    pub(super) fn switch(&mut self, name: &'static str) -> Option<bool> {
+        self.parse(name, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err("it must be true or false"),
+        })
+    }
+
     pub(super) fn fault(&mut self, text: String) {
         self.faults.push(text);
     }

@@ -1,6 +1,6 @@
 //! The settings as values.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use url::Url;
@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     catalogue::Program,
     read::{ConfigError, Reader, Source},
+    shop::{Shop, read_shop},
 };
 use crate::{
     domain::{backoff::Backoff, verification::Validity},
@@ -66,6 +67,15 @@ pub struct Analytics {
     pub url: Url,
 }
 
+/// Country rules.
+#[derive(Clone, Debug, Default)]
+pub struct EmbargoRules {
+    /// Whether they hold.
+    pub is_on: bool,
+    /// Tells the country of an address.
+    pub geoip_db: Option<PathBuf>,
+}
+
 /// All settings of a program.
 #[derive(Clone)]
 pub struct Settings {
@@ -105,6 +115,10 @@ pub struct Settings {
     pub mail: Option<Mail>,
     /// Outgoing events, if they are on.
     pub analytics: Option<Analytics>,
+    /// Country rules; the api only.
+    pub embargo: EmbargoRules,
+    /// Where certificates are paid; the api only.
+    pub shop: Shop,
 }
 
 impl fmt::Debug for Settings {
@@ -141,6 +155,8 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let mail = (program == Program::Worker).then(|| read_mail(reader));
     let analytics = read_analytics(reader);
     let jwt = (program == Program::Api).then(|| read_jwt(reader));
+    let embargo = if program == Program::Api { read_embargo(reader) } else { Some(EmbargoRules::default()) };
+    let shop = if program == Program::Api { read_shop(reader) } else { Some(Shop::default()) };
     let bootstrap = reader.text("VOUCH_BOOTSTRAP_API_KEY");
     if bootstrap.as_ref().is_some_and(|key| key.len() < 16) {
         reader.fault("VOUCH_BOOTSTRAP_API_KEY is not right: it must have at least 16 characters".to_owned());
@@ -165,6 +181,8 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         vendor: vendor?,
         mail: mail.flatten(),
         analytics: analytics?,
+        embargo: embargo?,
+        shop: shop?,
     })
 }
 
@@ -259,7 +277,13 @@ fn read_analytics(reader: &mut Reader<'_>) -> Option<Option<Analytics>> {
     Some(reader.text("VOUCH_SEGMENT_KEY").map(|key| Analytics { key: Secret::new(key), url }))
 }
 
-fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+fn read_embargo(reader: &mut Reader<'_>) -> Option<EmbargoRules> {
+    let is_on = reader.switch("VOUCH_EMBARGO");
+    let geoip_db = reader.text("VOUCH_GEOIP_DB").map(PathBuf::from);
+    Some(EmbargoRules { is_on: is_on?, geoip_db })
+}
+
+pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "it must be a whole address".to_owned())?;
     if schemes.contains(&url.scheme()) { Ok(url) } else { Err(format!("it must start with {}://", schemes.join(":// or "))) }
 }

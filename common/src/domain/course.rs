@@ -125,11 +125,17 @@ pub enum CourseFault {
     #[error("a new course needs a display_name")]
     NameMissing,
     /// A paid track is free. Source: reference 1.7.
-    #[error("verified modes cannot be free: {0}")]
-    FreeVerifiedMode(String),
+    #[error("Verified modes cannot be free.")]
+    FreeVerifiedMode,
     /// A professional track has an upgrade deadline. Source: reference 1.7.
-    #[error("professional education modes are not allowed to have expires_at set: {0}")]
-    ExpiringProfessionalMode(String),
+    #[error("Professional education modes are not allowed to have expiration_datetime set.")]
+    ExpiringProfessionalMode,
+    /// Learners could upgrade and then not verify any more. Source: reference 1.9.
+    #[error("Verification deadline must be after the course mode upgrade deadlines.")]
+    DeadlineBeforeUpgrades,
+    /// A course without credit demands something for it. Source: reference 8.3 (InvalidCreditCourse).
+    #[error("credit is not enabled for this course, so it can't have requirements")]
+    RequirementsWithoutCredit,
     /// The same thing stands twice in a list.
     #[error("{0} stands twice in the list")]
     Twice(String),
@@ -158,6 +164,9 @@ impl CourseUpdate {
         }
         once(blocks().map(|block| block.usage.as_str()))?;
         let Some(Some(credit)) = &self.credit else { return Ok(()) };
+        if !credit.is_enabled && credit.requirements.iter().flatten().next().is_some() {
+            return Err(CourseFault::RequirementsWithoutCredit);
+        }
         for requirement in credit.requirements.iter().flatten() {
             let texts =
                 [("namespace", &requirement.namespace), ("name", &requirement.name), ("display_name", &requirement.display_name)];
@@ -180,10 +189,10 @@ fn check_mode(mode: &CourseMode) -> Result<(), CourseFault> {
         return Err(CourseFault::Negative("min_price"));
     }
     if matches!(mode.slug.as_str(), "verified" | "professional") && mode.min_price == 0 {
-        return Err(CourseFault::FreeVerifiedMode(mode.slug.clone()));
+        return Err(CourseFault::FreeVerifiedMode);
     }
     if matches!(mode.slug.as_str(), "professional" | "no-id-professional") && mode.expires_at.is_some() {
-        return Err(CourseFault::ExpiringProfessionalMode(mode.slug.clone()));
+        return Err(CourseFault::ExpiringProfessionalMode);
     }
     Ok(())
 }
@@ -202,11 +211,23 @@ const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':').remove(b'+').remove(b'@');
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// A course as a part of a path.
+#[must_use]
+pub fn path_segment(course: &CourseKey) -> String {
+    utf8_percent_encode(course.as_str(), PATH).to_string()
+}
+
+/// The path of a checkpoint's page, with no more percent-encoded than a path needs. Source: reference 8.6.
+#[must_use]
+pub fn reverify_path(course: &CourseKey, usage: &UsageKey) -> String {
+    format!("/verify_student/reverify/{}/{}/", path_segment(course), utf8_percent_encode(usage.as_str(), PATH))
+}
+
 /// The address of a checkpoint in the courseware. `root` is the deployment's courseware address, without
 /// a slash at its end. Source: reference 4.11.
 #[must_use]
 pub fn courseware_url(root: &str, course: &CourseKey, usage: &UsageKey, place: &BlockPlace) -> String {
-    let mut url = format!("{root}/{}/courseware/", utf8_percent_encode(course.as_str(), PATH));
+    let mut url = format!("{root}/{}/courseware/", path_segment(course));
     let position = place.position.as_deref().map(|text| text.split('_').next().unwrap_or(text));
     for part in [place.chapter.as_deref(), place.section.as_deref(), position] {
         // A missing level shortens the path.
@@ -225,6 +246,22 @@ pub fn courseware_url(root: &str, course: &CourseKey, usage: &UsageKey, place: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_of_a_checkpoints_page_has_its_keys_as_they_are() {
+        let path = |course, usage| {
+            let keys = CourseKey::parse(course).zip(UsageKey::parse(usage)).expect("keys");
+            reverify_path(&keys.0, &keys.1)
+        };
+        assert_eq!(
+            path("edX/DemoX/Fall", "i4x://edX/DemoX/edx-reverification-block/midterm"),
+            "/verify_student/reverify/edX/DemoX/Fall/i4x://edX/DemoX/edx-reverification-block/midterm/"
+        );
+        assert_eq!(
+            path("course-v1:edX+DemoX+100%", "block-v1:a+b+c+type@x+block@\u{fc}"),
+            "/verify_student/reverify/course-v1:edX+DemoX+100%25/block-v1:a+b+c+type@x+block@%C3%BC/"
+        );
+    }
 
     #[test]
     fn missing_levels_shorten_the_way_to_a_checkpoint() {

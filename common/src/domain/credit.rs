@@ -46,10 +46,19 @@ pub struct Requirement {
     pub status: Option<RequirementStatus>,
 }
 
+/// How far a learner is in a course, beside the statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Whether the learner is eligible: a row that has not ended, in an enabled course.
+    pub is_eligible: bool,
+    /// Whether the learner asked a provider for credit, whatever became of it.
+    pub has_requested: bool,
+}
+
 /// What a new status of one requirement brings about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing: a learner who is eligible is not failed any more.
+    /// Nothing: credit was asked for, or a learner who is eligible is not failed any more.
     None,
     /// The status is set.
     Set,
@@ -60,9 +69,11 @@ pub enum Change {
 /// Decides what setting requirement `target` to `status` brings about.
 ///
 /// `requirements` are the active ones of the course as they stand before; `target` is one of them.
+/// Whether the learner is enrolled plays no role. Source: reference 8.2.
 #[must_use]
-pub fn change(requirements: &[Requirement], target: i64, status: RequirementStatus, is_eligible: bool) -> Change {
-    if is_eligible && status == RequirementStatus::Failed {
+pub fn change(requirements: &[Requirement], target: i64, status: RequirementStatus, progress: Progress) -> Change {
+    let is_eligible = progress.is_eligible;
+    if progress.has_requested || (is_eligible && status == RequirementStatus::Failed) {
         return Change::None;
     }
     let others_are_satisfied = requirements
@@ -93,25 +104,38 @@ mod tests {
 
     use RequirementStatus::{Declined, Failed, Satisfied};
 
+    const NEW: Progress = Progress { is_eligible: false, has_requested: false };
+    const ELIGIBLE: Progress = Progress { is_eligible: true, has_requested: false };
+
     fn course(statuses: &[Option<RequirementStatus>]) -> Vec<Requirement> {
         statuses.iter().zip(1..).map(|(&status, id)| Requirement { id, status }).collect()
     }
 
     #[test]
     fn a_learner_becomes_eligible_when_the_last_requirement_is_satisfied() {
-        assert_eq!(change(&course(&[None]), 1, Satisfied, false), Change::SetAndEligible);
-        assert_eq!(change(&course(&[Some(Failed), Some(Satisfied)]), 1, Satisfied, false), Change::SetAndEligible);
+        assert_eq!(change(&course(&[None]), 1, Satisfied, NEW), Change::SetAndEligible);
+        assert_eq!(change(&course(&[Some(Failed), Some(Satisfied)]), 1, Satisfied, NEW), Change::SetAndEligible);
         for missing in [None, Some(Failed), Some(Declined)] {
-            assert_eq!(change(&course(&[None, missing]), 1, Satisfied, false), Change::Set);
+            assert_eq!(change(&course(&[None, missing]), 1, Satisfied, NEW), Change::Set);
         }
-        assert_eq!(change(&course(&[None]), 1, Satisfied, true), Change::Set, "not a second time");
+        assert_eq!(change(&course(&[None]), 1, Satisfied, ELIGIBLE), Change::Set, "not a second time");
     }
 
     #[test]
     fn an_eligible_learner_is_not_failed_but_may_decline() {
-        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Failed, true), Change::None);
-        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Declined, true), Change::Set);
-        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Failed, false), Change::Set);
+        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Failed, ELIGIBLE), Change::None);
+        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Declined, ELIGIBLE), Change::Set);
+        assert_eq!(change(&course(&[Some(Satisfied)]), 1, Failed, NEW), Change::Set);
+    }
+
+    #[test]
+    fn whoever_asked_for_credit_keeps_every_status() {
+        for is_eligible in [false, true] {
+            let progress = Progress { is_eligible, has_requested: true };
+            for status in [Satisfied, Failed, Declined] {
+                assert_eq!(change(&course(&[None]), 1, status, progress), Change::None);
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,11 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ids::{CallbackId, CheckpointId, ReceiptId, UserId};
+use super::{
+    checkpoint::Outcome,
+    event::EventName,
+    ids::{CallbackId, CheckpointId, ReceiptId, UserId},
+};
 
 /// A queue of jobs; each can be scaled by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +78,8 @@ pub enum MailTemplate {
     Denied,
     /// All requirements of a course are satisfied. Source: reference 8.4.
     CreditEligible,
+    /// A verdict on an attempt at a checkpoint, with how many tries are left. Source: reference 7.3.
+    ReverificationStatus(Outcome),
 }
 
 impl MailTemplate {
@@ -85,11 +91,12 @@ impl MailTemplate {
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::CreditEligible => "credit_eligible",
+            Self::ReverificationStatus(_) => "reverification_status",
         }
     }
 }
 
-/// An event for analytics. Source: reference 9.
+/// An event as the release before this one named it in a job's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnalyticsEvent {
@@ -97,6 +104,15 @@ pub enum AnalyticsEvent {
     VerifySubmitted,
     /// A face was submitted at a checkpoint, with the ID photo of an earlier attempt.
     ReverifySubmitted,
+}
+
+impl From<AnalyticsEvent> for EventName {
+    fn from(event: AnalyticsEvent) -> Self {
+        match event {
+            AnalyticsEvent::VerifySubmitted => Self::VerifySubmitted,
+            AnalyticsEvent::ReverifySubmitted => Self::ReverifySubmitted,
+        }
+    }
 }
 
 /// A wish for work outside the database.
@@ -136,14 +152,16 @@ pub enum Effect {
         /// The course that it is about, if any.
         course: Option<String>,
     },
-    /// Tell analytics.
+    /// Tell analytics what a learner did: every event that is kept of them, in order.
     TrackEvent {
-        /// What happened.
-        event: AnalyticsEvent,
-        /// To whom.
+        /// The learner.
         user: UserId,
-        /// The attempt.
-        receipt: ReceiptId,
+        /// What happened, in a job of the former release, which kept no events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<AnalyticsEvent>,
+        /// The attempt, in a job of the former release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<ReceiptId>,
     },
 }
 
@@ -153,6 +171,9 @@ pub enum Effect {
 pub struct UnknownEffect;
 
 /// The version of every kind's arguments; it rises when old arguments could be misread.
+///
+/// It did not rise when `track_event` dropped two of its arguments: the former ones are still understood, and
+/// a release that misses them puts the job back for others.
 const VERSION: u64 = 1;
 
 impl Effect {
@@ -254,7 +275,7 @@ mod tests {
             Effect::ApplyVendorResult { callback: CallbackId(3) },
             Effect::UpdateCreditRequirement { user: UserId(1), checkpoint: CheckpointId(2) },
             Effect::SendEmail { template: MailTemplate::Approved, user: UserId(1), receipt: Some(receipt), course: None },
-            Effect::TrackEvent { event: AnalyticsEvent::VerifySubmitted, user: UserId(1), receipt },
+            Effect::TrackEvent { user: UserId(1), event: None, receipt: None },
         ]
     }
 
@@ -264,6 +285,23 @@ mod tests {
             assert_eq!(Effect::from_parts(effect.kind(), &effect.to_args()), Ok(effect));
         }
         assert_eq!(samples().iter().map(Effect::kind).collect::<Vec<_>>(), Effect::KINDS);
+    }
+
+    #[test]
+    fn arguments_of_the_former_release_are_still_understood() {
+        let receipt = ReceiptId(Uuid::from_u128(7));
+        let former = json!({ "v": 1, "event": "verify_submitted", "user": 1, "receipt": receipt });
+        let (user, event) = (UserId(1), Some(AnalyticsEvent::VerifySubmitted));
+        assert_eq!(Effect::from_parts("track_event", &former), Ok(Effect::TrackEvent { user, event, receipt: Some(receipt) }));
+        assert_eq!(Effect::TrackEvent { user, event: None, receipt: None }.to_args(), json!({ "v": 1, "user": 1 }));
+    }
+
+    #[test]
+    fn the_verdict_of_a_mail_travels_with_it() {
+        let template = MailTemplate::ReverificationStatus(Outcome::Error);
+        let mail = Effect::SendEmail { template, user: UserId(1), receipt: None, course: None };
+        assert_eq!(mail.to_args()["template"], json!({ "reverification_status": "error" }));
+        assert_eq!(Effect::from_parts("send_email", &mail.to_args()), Ok(mail));
     }
 
     #[test]

@@ -40,6 +40,10 @@ number_id!(
     /// A job in the ledger.
     JobId
 );
+number_id!(
+    /// An order: one payment.
+    OrderId
+);
 
 /// The public name of an attempt, which the learner, the vendor and operators use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -32,6 +32,17 @@ pub enum SentPhoto {
     Bytes(Vec<u8>),
 }
 
+impl SentPhoto {
+    /// What was sent, as it was sent.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::DataUrl(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 /// What a learner sends. An absent field is not the same as an empty one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Submission {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{OperationError, take};
+use super::{OperationError, status_mails, take};
 use crate::{
     domain::{
         attempt::{
@@ -10,14 +10,15 @@ use crate::{
             transition::Move,
             verdict::{self, Ruling, Verdict},
         },
+        checkpoint::Outcome,
         effect::Wish,
-        ids::{CallbackId, CheckpointId, ReceiptId},
+        ids::{CallbackId, ReceiptId},
     },
     store::{
         Connection, Db,
         attempts::{self, Change, Moved},
         callbacks,
-        checkpoints::{self, CheckpointStatus, StatusRow},
+        checkpoints::{self, StatusRow},
         events,
         events::Note,
         job_views, jobs,
@@ -88,31 +89,26 @@ async fn settle(
     if let Moved::Refused(status) = attempts::transition(conn, attempt.id, step.rule(), &change).await? {
         return Err(OperationError::Refused(status));
     }
-    let status = match step {
-        Move::Approve => CheckpointStatus::Approved,
-        Move::SystemError => CheckpointStatus::Error,
-        _ => CheckpointStatus::Denied,
+    let outcome = match step {
+        Move::Approve => Outcome::Approved,
+        Move::SystemError => Outcome::Error,
+        _ => Outcome::Denied,
     };
-    let row = StatusRow { user: attempt.user, attempt: attempt.id, status, at: now };
+    let row = StatusRow { user: attempt.user, attempt: attempt.id, status: outcome.status(), at: now };
     let checkpoints = checkpoints::append_to_linked(conn, row).await?;
-    let wishes = wishes(conn, attempt, step, &checkpoints).await?;
+    let mut wishes = status_mails::wishes(conn, attempt, outcome, &checkpoints).await?;
+    if outcome == Outcome::Error {
+        wishes.extend(another_try(conn, attempt, step).await?);
+    }
     jobs::insert(conn, &wishes, Some(attempt.receipt)).await?;
     Ok(())
 }
 
-async fn wishes(
-    conn: &mut Connection,
-    attempt: &Attempt,
-    step: Move,
-    checkpoints: &[CheckpointId],
-) -> Result<Vec<Wish>, OperationError> {
-    if step != Move::SystemError {
-        return Ok(verdict::wishes_after_decision(attempt, step == Move::Approve, checkpoints));
-    }
+/// Sends the attempt again, unless that is under way or waits already.
+async fn another_try(conn: &mut Connection, attempt: &Attempt, step: Move) -> Result<Option<Wish>, OperationError> {
     if job_views::exists(conn, attempt.receipt, SUBMIT_TO_VENDOR).await? {
-        // A try to send it again is under way or waits already.
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let failures = events::count(conn, attempt.id, step.rule().name).await?;
-    Ok(vec![verdict::wish_after_system_failure(attempt, u32::try_from(failures).unwrap_or(u32::MAX))])
+    Ok(Some(verdict::wish_after_system_failure(attempt, u32::try_from(failures).unwrap_or(u32::MAX))))
 }

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{OperationError, take};
+use super::{OperationError, status_mails, take};
 use crate::{
     domain::{
-        attempt::{transition::Move, verdict::wishes_after_decision},
+        attempt::transition::Move,
+        checkpoint::Outcome,
         effect::{Effect, Wish},
         ids::ReceiptId,
     },
@@ -76,7 +77,8 @@ pub async fn rejected(
     attempts::forget_uploads(&mut tx, attempt.id).await?;
     let row = StatusRow { user: attempt.user, attempt: attempt.id, status: CheckpointStatus::Denied, at: now };
     let checkpoints = checkpoints::append_to_linked(&mut tx, row).await?;
-    jobs::insert(&mut tx, &wishes_after_decision(&attempt, false, &checkpoints), Some(receipt)).await?;
+    let wishes = status_mails::wishes(&mut tx, &attempt, Outcome::Denied, &checkpoints).await?;
+    jobs::insert(&mut tx, &wishes, Some(receipt)).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -10,7 +10,6 @@ use crate::{
         Db,
         attempts::{self, Objects},
         callbacks::{self, StoredCallback},
-        checkpoints,
     },
 };
 
@@ -62,25 +61,4 @@ pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, Op
 pub async fn load_callback(db: &Db, id: CallbackId) -> Result<StoredCallback, OperationError> {
     let mut conn = db.pool().acquire().await?;
     callbacks::find(&mut conn, id).await?.ok_or(OperationError::Missing("callback"))
-}
-
-/// What an analytics event says besides its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventFacts {
-    /// When the photos arrived (UTC).
-    pub at: chrono::DateTime<chrono::Utc>,
-    /// The course and the name of the checkpoint, when there is one.
-    pub checkpoint: Option<(String, String)>,
-}
-
-/// Loads what an analytics event of a submission says.
-///
-/// # Errors
-///
-/// [`OperationError::Missing`] when there is no such attempt.
-pub async fn load_event(db: &Db, receipt: ReceiptId) -> Result<EventFacts, OperationError> {
-    let mut conn = db.pool().acquire().await?;
-    let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
-    let place = checkpoints::named_place_of(&mut conn, attempt.id).await?;
-    Ok(EventFacts { at: attempt.created_at, checkpoint: place })
 }

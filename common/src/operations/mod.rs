@@ -4,18 +4,32 @@
 
 pub mod api_keys;
 pub mod apply_result;
+pub mod create_order;
 pub mod finish_preparation;
+pub mod forget_submission_keys;
 pub mod hand_out_jobs;
+pub mod load_flow;
 pub mod load_mail;
 pub mod load_work;
 pub mod mend_stuck;
 pub mod push_from_lms;
 pub mod read_attempts;
+pub mod read_checkpoints;
+pub mod read_course_standing;
 pub mod read_credit;
+pub mod read_deadline;
+pub mod read_receipt;
 pub mod record_callback;
 pub mod record_submission;
+pub mod request_credit;
+pub mod set_requirement;
 pub mod settle_job;
+pub mod settle_payment;
+pub mod skip_reverification;
+pub mod start_checkpoint;
+pub mod status_mails;
 pub mod submit_photos;
+pub mod track_event;
 pub mod update_credit;
 
 use crate::{

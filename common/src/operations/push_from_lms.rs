@@ -6,13 +6,14 @@ use super::OperationError;
 use crate::{
     domain::{
         course::{CourseFault, CourseUpdate, CreditUpdate},
+        deadline::{self, Said},
         ids::UserId,
         keys::CourseKey,
     },
     store::{
         Connection, Db,
         courses::{self, CourseDates},
-        users,
+        deadlines, users,
         users::User,
     },
 };
@@ -29,6 +30,15 @@ pub enum PushRefused {
     /// It speaks of a course that it never told of.
     #[error("this course is not known; PUT courses/{{course}} first")]
     UnknownCourse,
+    /// It speaks of a checkpoint where nobody was and of which it never told.
+    #[error("this checkpoint is not known; PUT courses/{{course}} with its block first")]
+    UnknownCheckpoint,
+    /// It speaks of a provider that the course does not have.
+    #[error("this course has no such credit provider")]
+    UnknownProvider,
+    /// It speaks of credit in a course without.
+    #[error("credit can't be earned in this course")]
+    NoCredit,
     /// The database failed.
     #[error(transparent)]
     Operation(#[from] OperationError),
@@ -50,24 +60,28 @@ pub async fn put_user(db: &Db, user: &User, now: DateTime<Utc>) -> Result<(), Op
     Ok(users::upsert(&mut conn, user, now).await?)
 }
 
-/// Keeps what is said of a course; the rest stays as it is.
+/// Keeps what is said of a course; the rest stays as it is. `actor` is the key's name, for the history.
 ///
 /// # Errors
 ///
 /// [`PushRefused`], and nothing changed.
-pub async fn put_course(db: &Db, course: &CourseKey, update: &CourseUpdate, now: DateTime<Utc>) -> Result<(), PushRefused> {
+pub async fn put_course(
+    db: &Db,
+    course: &CourseKey,
+    update: &CourseUpdate,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PushRefused> {
     update.check()?;
     let mut tx = db.begin().await?;
     let known = courses::lock_name(&mut tx, course).await?;
     let name = update.display_name.clone().or(known).ok_or(CourseFault::NameMissing)?;
     let dates = CourseDates { starts_at: update.starts_at, ends_at: update.ends_at };
     courses::upsert(&mut tx, course, &name, &dates, now).await?;
-    if let Some(deadline) = update.verification_deadline {
-        courses::set_deadline(&mut tx, course, deadline, now).await?;
-    }
     if let Some(modes) = &update.modes {
         courses::replace_modes(&mut tx, course, modes).await?;
     }
+    put_deadline(&mut tx, course, update, actor, now).await?;
     if let Some(blocks) = &update.reverification_blocks {
         courses::replace_blocks(&mut tx, course, blocks).await?;
     }
@@ -78,6 +92,31 @@ pub async fn put_course(db: &Db, course: &CourseKey, update: &CourseUpdate, now:
         courses::replace_embargo(&mut tx, course, embargo.as_ref()).await?;
     }
     tx.commit().await.map_err(crate::store::StoreError::from)?;
+    Ok(())
+}
+
+/// The deadline after what was said; it must suit the tracks, which are saved already.
+async fn put_deadline(
+    conn: &mut Connection,
+    course: &CourseKey,
+    update: &CourseUpdate,
+    actor: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PushRefused> {
+    let before = deadlines::find(conn, course).await?;
+    let after = deadline::after(before, Said { deadline: update.verification_deadline, course_end: update.ends_at });
+    if update.verification_deadline.is_some() || update.modes.is_some() {
+        let upgrades = courses::list_upgrade_deadlines(conn, course).await?;
+        if deadline::is_before_upgrades(after, &upgrades) {
+            return Err(CourseFault::DeadlineBeforeUpgrades.into());
+        }
+    }
+    if after != before {
+        deadlines::save(conn, course, after, now).await?;
+    }
+    if let Some(line) = deadline::change(before, after) {
+        deadlines::append(conn, course, line, actor, now).await?;
+    }
     Ok(())
 }
 

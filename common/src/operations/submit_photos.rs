@@ -1,14 +1,16 @@
 //! A learner submits photos.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
-use super::OperationError;
+use super::{OperationError, track_event};
 use crate::{
     domain::{
         attempt::Status,
         course::BlockPlace,
-        effect::{AnalyticsEvent, Effect, MailTemplate, Wish},
-        ids::{AttemptId, ReceiptId, UserId},
+        effect::{Effect, MailTemplate, Wish},
+        event::EventName,
+        ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
         submission::{Accepted, Facts},
     },
@@ -18,7 +20,9 @@ use crate::{
         checkpoints::{self, CheckpointStatus, StatusRow},
         courses, events,
         events::Note,
-        jobs, users,
+        jobs,
+        submission_keys::{self, Answered},
+        users,
         users::User,
     },
 };
@@ -46,6 +50,17 @@ pub async fn load_facts(db: &Db, who: &Submitter, now: DateTime<Utc>, days_good_
     Ok(Facts { initial, profile_name })
 }
 
+/// Whether a place is a checkpoint of that course: the platform told of it, or a learner was there.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn is_checkpoint(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<bool, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let known_block = courses::find_block(&mut conn, course, usage).await?;
+    Ok(known_block.is_some() || checkpoints::find(&mut conn, course, usage).await?.is_some())
+}
+
 /// Finds where a checkpoint lies in the courseware, if the platform told.
 ///
 /// # Errors
@@ -67,26 +82,65 @@ pub struct StoredUploads {
     pub photo_id: Option<String>,
 }
 
+/// The caller's name for a submission, so that sending it again is no second one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionKey {
+    /// Whose key: no caller meets another's.
+    pub caller: String,
+    /// The key.
+    pub key: String,
+    /// The digest of what was sent.
+    pub digest: Vec<u8>,
+}
+
+/// Finds what was answered to a key before.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn find_answered(db: &Db, key: &SubmissionKey) -> Result<Option<Answered>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(submission_keys::find(&mut conn, &key.caller, &key.key).await?)
+}
+
+/// A submission that passed every check and whose photos are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct ToSubmit<'a> {
+    /// What passed.
+    pub accepted: &'a Accepted,
+    /// Where its photos are.
+    pub uploads: &'a StoredUploads,
+    /// The caller's name for it, if it has one.
+    pub key: Option<&'a SubmissionKey>,
+    /// What will be answered.
+    pub answer: &'a Value,
+}
+
 /// Records a submission whose photos are stored: the attempt and every job that it needs, or nothing.
+///
+/// Answers with what was answered before when somebody else used the key in the meantime: then nothing was
+/// recorded.
 ///
 /// # Errors
 ///
 /// When the database is away or refuses; the uploads are then nobody's and go after a day.
-pub async fn submit(
-    db: &Db,
-    who: &Submitter,
-    accepted: &Accepted,
-    uploads: &StoredUploads,
-    now: DateTime<Utc>,
-) -> Result<AttemptId, OperationError> {
+pub async fn submit(db: &Db, who: &Submitter, new: ToSubmit<'_>, now: DateTime<Utc>) -> Result<Option<Answered>, OperationError> {
+    let ToSubmit { accepted, uploads, .. } = new;
     let mut tx = db.begin().await?;
     if let Some(profile) = &who.profile {
         users::ensure(&mut tx, profile, now).await?;
     }
+    if let Some(key) = new.key {
+        let answered = Answered { digest: key.digest.clone(), receipt: uploads.receipt, answer: new.answer.clone() };
+        if !submission_keys::insert(&mut tx, (&key.caller, &key.key), &answered, now).await? {
+            tx.rollback().await?;
+            return find_answered(db, key).await;
+        }
+    }
     if let Some(former) = &accepted.former_name {
         users::change_name(&mut tx, who.user, former, &accepted.name, now).await?;
     }
-    let new = NewAttempt {
+    let row = NewAttempt {
         receipt: uploads.receipt,
         user: who.user,
         name: &accepted.name,
@@ -95,7 +149,7 @@ pub async fn submit(
         face_upload: &uploads.face,
         photo_id_upload: uploads.photo_id.as_deref(),
     };
-    let attempt = attempts::insert(&mut tx, &new).await?;
+    let attempt = attempts::insert(&mut tx, &row).await?;
     let note = Note { at: now, actor: "learner", kind: "received", to: Some(Status::Created), detail: "" };
     events::append(&mut tx, attempt, &note).await?;
     if let Some((course, usage)) = &accepted.checkpoint {
@@ -107,8 +161,12 @@ pub async fn submit(
         .await?;
     }
     jobs::insert(&mut tx, &wishes(who.user, uploads.receipt, accepted), Some(uploads.receipt)).await?;
+    if db.keeps_events() {
+        let submission = (who.user, attempt, uploads.receipt);
+        track_event::append_submission(&mut tx, submission, event_of(accepted), now).await?;
+    }
     tx.commit().await?;
-    Ok(attempt)
+    Ok(None)
 }
 
 async fn wait_at_checkpoint(
@@ -126,10 +184,12 @@ async fn wait_at_checkpoint(
 fn wishes(user: UserId, receipt: ReceiptId, accepted: &Accepted) -> Vec<Wish> {
     let prepare = Effect::PreparePhotos { receipt };
     if accepted.is_reverification() {
-        let event = Effect::TrackEvent { event: AnalyticsEvent::ReverifySubmitted, user, receipt };
-        return [prepare, event].map(Wish::from).to_vec();
+        return vec![prepare.into()];
     }
     let mail = Effect::SendEmail { template: MailTemplate::PhotosReceived, user, receipt: Some(receipt), course: None };
-    let event = Effect::TrackEvent { event: AnalyticsEvent::VerifySubmitted, user, receipt };
-    [prepare, mail, event].map(Wish::from).to_vec()
+    [prepare, mail].map(Wish::from).to_vec()
+}
+
+fn event_of(accepted: &Accepted) -> EventName {
+    if accepted.is_reverification() { EventName::ReverifySubmitted } else { EventName::VerifySubmitted }
 }

@@ -6,33 +6,16 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{OperationError, take};
+pub use super::set_requirement::CreditUpdated;
+use super::{OperationError, set_requirement, take};
 use crate::{
     domain::{
-        credit::{self, Change, ELIGIBLE_FOR, REVERIFICATION, RequirementStatus},
-        effect::{Effect, MailTemplate, Wish},
+        checkpoint::CheckpointStatus,
+        credit::{REVERIFICATION, RequirementStatus},
         ids::{CheckpointId, ReceiptId, UserId},
     },
-    store::{
-        Db,
-        checkpoints::{self, CheckpointStatus},
-        credit as rows, jobs,
-        jobs::Lease,
-    },
+    store::{Db, checkpoints, credit as rows, jobs::Lease},
 };
-
-/// What an update of credit did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CreditUpdated {
-    /// The course asks nothing of this checkpoint, or there is no verdict.
-    NotRequired,
-    /// Nothing changed: the learner is eligible already.
-    Kept,
-    /// The requirement has its status.
-    Set,
-    /// And the learner became eligible.
-    Eligible,
-}
 
 /// Brings a requirement up to date.
 ///
@@ -61,18 +44,7 @@ pub async fn update(
         // The reason is the JSON text itself, as a string. Source: reference 7.1.
         _ => (RequirementStatus::Failed, Value::String(latest.error_msg)),
     };
-    let requirements = rows::requirements_of(&mut tx, &course, user).await?;
-    let is_eligible = rows::eligible_until(&mut tx, &course, user, now).await?.is_some();
-    let change = credit::change(&requirements, target, status, is_eligible);
-    if change != Change::None {
-        rows::set_status(&mut tx, user, target, (status, &reason), now).await?;
-    }
-    let mut done = if change == Change::None { CreditUpdated::Kept } else { CreditUpdated::Set };
-    if change == Change::SetAndEligible && rows::make_eligible(&mut tx, &course, user, now + ELIGIBLE_FOR, now).await? {
-        let mail = Effect::SendEmail { template: MailTemplate::CreditEligible, user, receipt: None, course: Some(course) };
-        jobs::insert(&mut tx, &[Wish::from(mail)], receipt).await?;
-        done = CreditUpdated::Eligible;
-    }
+    let done = set_requirement::apply(&mut tx, (user, &course), (target, status, &reason), receipt, now).await?;
     tx.commit().await?;
     Ok(done)
 }

@@ -57,30 +57,24 @@ pub(crate) async fn upsert(
     Ok(())
 }
 
-/// Sets (explicitly) or removes a course's verification deadline.
-pub(crate) async fn set_deadline(
-    conn: &mut Connection,
-    course: &CourseKey,
-    deadline: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let Some(deadline) = deadline else {
-        sqlx::query!("DELETE FROM verification_deadlines WHERE course_key = $1", course.as_str()).execute(conn).await?;
-        return Ok(());
-    };
-    sqlx::query!(
+/// Whether a course is known.
+pub(crate) async fn is_known(conn: &mut Connection, course: &CourseKey) -> Result<bool, StoreError> {
+    Ok(find_name(conn, course.as_str()).await?.is_some())
+}
+
+/// Until when the tracks of a course can be chosen, of those that end (UTC), earliest first.
+pub(crate) async fn list_upgrade_deadlines(conn: &mut Connection, course: &CourseKey) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar!(
         r#"
-        INSERT INTO verification_deadlines (course_key, deadline, is_explicit, updated_at) VALUES ($1, $2, true, $3)
-        ON CONFLICT (course_key) DO UPDATE
-        SET deadline = excluded.deadline, is_explicit = true, updated_at = excluded.updated_at
+        SELECT expires_at AS "expires_at!" FROM course_modes
+        WHERE course_key = $1 AND expires_at IS NOT NULL
+        ORDER BY expires_at
+        LIMIT 100
         "#,
-        course.as_str(),
-        deadline,
-        now
+        course.as_str()
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Replaces a course's tracks.

@@ -86,6 +86,40 @@ pub(crate) async fn set_status(
     Ok(())
 }
 
+/// Removes a learner's status in a requirement, if it is `only` (whatever it is, without); `false` when there
+/// was none.
+pub(crate) async fn remove_status(
+    conn: &mut Connection,
+    user: UserId,
+    requirement: i64,
+    only: Option<RequirementStatus>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM credit_requirement_statuses
+        WHERE user_id = $1 AND requirement_id = $2 AND ($3::text IS NULL OR status = $3)
+        "#,
+        user.0,
+        requirement,
+        only.map(RequirementStatus::as_str)
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether a course is one with credit, enabled or not.
+pub(crate) async fn is_credit_course(conn: &mut Connection, course: &str) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM credit_courses WHERE course_key = $1) AS "is_known!""#, course)
+        .fetch_one(conn)
+        .await?)
+}
+
+/// What a requirement asks for.
+pub(crate) async fn find_criteria(conn: &mut Connection, requirement: i64) -> Result<Option<Value>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT criteria FROM credit_requirements WHERE id = $1", requirement).fetch_optional(conn).await?)
+}
+
 /// Until when a learner is eligible in an enabled course, if they are at `now`.
 pub(crate) async fn eligible_until(
     conn: &mut Connection,

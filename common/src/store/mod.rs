@@ -3,18 +3,26 @@
 //! Functions take a connection, so that an operation can do several in one transaction. Rows are private
 //! and conversion may fail. Only leases, delays and ticks use the database's clock.
 
+pub mod analytics_events;
 pub mod api_keys;
 pub mod attempts;
 pub mod callbacks;
 pub mod checkpoints;
 pub mod courses;
 pub mod credit;
+pub mod credit_requests;
+pub mod deadlines;
 pub mod error;
 pub mod events;
+pub mod flow;
 pub mod job_views;
 pub mod jobs;
+pub mod orders;
 pub mod queues;
 pub mod schedule;
+pub mod skips;
+pub mod submission_keys;
+pub mod switches;
 pub mod users;
 
 use std::{str::FromStr, time::Duration};
@@ -38,7 +46,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database.
 #[derive(Clone, Debug)]
-pub struct Db(PgPool);
+pub struct Db {
+    pool: PgPool,
+    keeps_events: bool,
+}
 
 impl Db {
     /// Prepares a pool of at most `connections_max`; it connects when it is first used.
@@ -57,7 +68,19 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(true)
             .connect_lazy_with(options);
-        Ok(Self(pool))
+        Ok(Self { pool, keeps_events: false })
+    }
+
+    /// Keeps events for analytics from now on: somebody will deliver them.
+    #[must_use]
+    pub fn keeping_events(mut self) -> Self {
+        self.keeps_events = true;
+        self
+    }
+
+    /// Whether events for analytics are kept.
+    pub(crate) const fn keeps_events(&self) -> bool {
+        self.keeps_events
     }
 
     /// Starts a transaction; dropped without a commit, it is undone.
@@ -66,12 +89,12 @@ impl Db {
     ///
     /// When the database is away.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        Ok(self.0.begin().await?)
+        Ok(self.pool.begin().await?)
     }
 
     /// The pool, for single statements.
     pub(crate) const fn pool(&self) -> &PgPool {
-        &self.0
+        &self.pool
     }
 
     /// Whether the database answers and has this release's tables.
@@ -85,7 +108,7 @@ impl Db {
             r#"SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success) AS "applied!""#,
             newest
         )
-        .fetch_one(&self.0)
+        .fetch_one(&self.pool)
         .await;
         match applied {
             Ok(true) => Ok(()),
@@ -103,7 +126,7 @@ impl Db {
     ///
     /// When a migration fails or the database is away; nothing of a failed one remains.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let mut conn = self.0.acquire().await?;
+        let mut conn = self.pool.acquire().await?;
         // A large index takes longer than any statement of the daily work may.
         sqlx::query!("SELECT set_config('statement_timeout', '0', false)").fetch_one(&mut *conn).await?;
         MIGRATOR.run(&mut *conn).await.map_err(StoreError::Migration)?;
@@ -113,6 +136,6 @@ impl Db {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.0.close().await;
+        self.pool.close().await;
     }
 }

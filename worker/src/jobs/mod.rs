@@ -70,7 +70,7 @@ pub async fn run(services: &Services, delivery: Delivery, effect: Effect) -> Res
             let mail = send_email::Arguments { template, user, receipt, course };
             Ok(send_email::run(services, delivery, &mail).await?)
         }
-        Effect::TrackEvent { event, user, receipt } => Ok(track_event::run(services, delivery, (event, user, receipt)).await?),
+        Effect::TrackEvent { user, event, receipt } => Ok(track_event::run(services, delivery, user, event.zip(receipt)).await?),
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Arguments {
 /// See [`SendError`].
 pub async fn run(services: &Services, delivery: Delivery, mail: &Arguments) -> Result<(), SendError> {
     let which = WhichMail { template: mail.template, user: mail.user, receipt: mail.receipt, course: mail.course.as_deref() };
-    let facts = load_mail::load(services.db(), which, services.settings().validity.days_good_for).await?;
+    let facts = load_mail::load(services.db(), which, services.settings().validity.days_good_for, services.now()).await?;
     services.mailer().send(mail.template, &facts, delivery.lease.job).await?;
     settle_job::finish(services.db(), delivery.lease).await?;
     tracing::info!(job.id = %delivery.lease.job, mail.template = mail.template.as_str(), "mail handed to the server");

@@ -1,9 +1,9 @@
-//! - **Trigger**: photos were submitted.
-//! - **Does**: tells analytics; does nothing when no key is set.
-//! - **Safe to repeat because**: the event's id is made from the attempt and the event, and the service drops a second one.
-//! - **Limits**: 20 s.
-//! - **Retries when**: the service is away, busy or at fault.
-//! - **Gives up when, and then**: the service refuses the event, or the tries are used up; an operator may drop or retry it.
+//! - **Trigger**: a learner did something that is told to analytics; the event was kept in the same transaction.
+//! - **Does**: delivers the learner's oldest 100 events in one request, in order, and stays while others are left.
+//! - **Safe to repeat because**: each event has one id for ever, and the service drops a second one; of a learner's jobs one delivers.
+//! - **Limits**: 20 s, 100 events.
+//! - **Retries when**: the service is away, busy or at fault; later events of the learner wait behind.
+//! - **Gives up when, and then**: the service refuses the events, or the tries are used up; they stay, and the learner's next event or an operator's retry delivers them.
 //! - **Personal data**: the learner's number.
 
 use std::time::Duration;
@@ -14,11 +14,11 @@ use vouch_common::{
         effect::{AnalyticsEvent, Queue},
         ids::{ReceiptId, UserId},
     },
-    operations::{OperationError, load_work, settle_job},
+    operations::{OperationError, settle_job, track_event},
 };
 
 use crate::{
-    adapters::analytics::{AnalyticsError, Event},
+    adapters::analytics::AnalyticsError,
     runtime::job::{Classify, Delivery, Policy, Verdict},
     services::Services,
 };
@@ -31,7 +31,7 @@ pub const POLICY: Policy = Policy {
     backoff: Backoff { base: Duration::from_secs(5), cap: Duration::from_hours(1) },
 };
 
-/// Sends an event.
+/// Delivers a learner's events. `former` is the event in a job of the former release, which is kept first.
 ///
 /// # Errors
 ///
@@ -39,16 +39,30 @@ pub const POLICY: Policy = Policy {
 pub async fn run(
     services: &Services,
     delivery: Delivery,
-    (event, user, receipt): (AnalyticsEvent, UserId, ReceiptId),
+    user: UserId,
+    former: Option<(AnalyticsEvent, ReceiptId)>,
 ) -> Result<(), TrackError> {
-    if let Some(analytics) = services.analytics() {
-        let facts = load_work::load_event(services.db(), receipt).await?;
-        analytics.track(&Event { event, user, receipt, facts }).await?;
+    let (db, lease) = (services.db(), delivery.lease);
+    let Some(analytics) = services.analytics() else {
+        // Events are off. What was kept before stays, for the day on which they are on again.
+        return Ok(settle_job::finish(db, lease).await?);
+    };
+    if let Some((event, receipt)) = former {
+        track_event::adopt(db, lease, event, receipt).await?;
+        services.wake();
+        return Ok(());
     }
-    Ok(settle_job::finish(services.db(), delivery.lease).await?)
+    let track_event::Delivery::Send(events) = track_event::take_up(db, lease, user).await? else { return Ok(()) };
+    analytics.send(user, &events).await?;
+    if let Some(last) = events.last() {
+        track_event::delivered(db, lease, user, last.id).await?;
+        services.wake();
+    }
+    metrics::counter!("vouch_events_delivered_total").increment(events.len() as u64);
+    Ok(())
 }
 
-/// Why an event was not sent.
+/// Why events were not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TrackError {
     /// The ledger or the attempt.

@@ -1,4 +1,4 @@
-//! - **Trigger**: a verdict was applied to an attempt for which a checkpoint waits.
+//! - **Trigger**: a verdict was applied to an attempt for which a checkpoint waits, or an opt-out was taken back.
 //! - **Does**: sets the learner's status in the checkpoint's requirement and computes eligibility.
 //! - **Safe to repeat because**: it looks at the newest verdict, whatever set it going; the effect and the job's row are one transaction.
 //! - **Limits**: 15 s.
@@ -41,15 +41,9 @@ pub const POLICY: Policy = Policy {
 pub async fn run(services: &Services, delivery: Delivery, who: (UserId, CheckpointId)) -> Result<(), OperationError> {
     let receipt = delivery.subject.map(ReceiptId);
     let updated = update_credit::update(services.db(), delivery.lease, who, receipt, services.now()).await?;
-    let outcome = match updated {
-        CreditUpdated::NotRequired => "not_required",
-        CreditUpdated::Kept => "kept",
-        CreditUpdated::Set => "set",
-        CreditUpdated::Eligible => {
-            services.wake();
-            "eligible"
-        }
-    };
-    metrics::counter!("vouch_credit_updates_total", "outcome" => outcome).increment(1);
+    if updated == CreditUpdated::Eligible {
+        services.wake();
+    }
+    metrics::counter!("vouch_credit_updates_total", "outcome" => updated.as_str()).increment(1);
     Ok(())
 }

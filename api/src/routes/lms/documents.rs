@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Object,
-    types::{Any, MaybeUndefined},
+    types::{Any, MaybeUndefined, ToJSON},
 };
 use serde_json::Value;
 use vouch_common::{
@@ -132,14 +132,14 @@ struct CreditDocument {
 /// One requirement for credit.
 #[derive(Object)]
 struct RequirementDocument {
-    /// Its namespace, such as `reverification`.
-    namespace: String,
-    /// Its name in the namespace; for a checkpoint, the usage key.
-    name: String,
-    /// What learners read.
-    display_name: String,
-    /// What it takes.
-    criteria: Any<Value>,
+    /// Its namespace, such as `reverification`; needed.
+    namespace: Option<String>,
+    /// Its name in the namespace, needed; for a checkpoint, the usage key.
+    name: Option<String>,
+    /// What learners read; needed.
+    display_name: Option<String>,
+    /// What it takes; needed.
+    criteria: Option<Any<Value>>,
 }
 
 /// Who gives credit.
@@ -283,17 +283,36 @@ impl CreditDocument {
     fn into_update(self) -> Result<CreditUpdate, Fault> {
         Ok(CreditUpdate {
             is_enabled: self.enabled,
-            requirements: list("requirements", self.requirements, |item| {
-                Ok(CreditRequirement {
-                    namespace: text("namespace", &item.namespace)?,
-                    name: text("name", &item.name)?,
-                    display_name: text("display_name", &item.display_name)?,
-                    criteria: item.criteria.0,
-                })
-            })?,
+            requirements: list("requirements", self.requirements, RequirementDocument::into_requirement)?,
             providers: list("providers", self.providers, |item| {
                 Ok(CreditProvider { id: text("id", &item.id)?, display_name: text("display_name", &item.display_name)? })
             })?,
+        })
+    }
+}
+
+impl RequirementDocument {
+    /// Source: reference 8.3, InvalidCreditRequirements.
+    fn into_requirement(self) -> Result<CreditRequirement, Fault> {
+        let is_there = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let parts = [
+            ("namespace", is_there(&self.namespace)),
+            ("name", is_there(&self.name)),
+            ("display_name", is_there(&self.display_name)),
+            ("criteria", self.criteria.is_some()),
+        ];
+        let missing: Vec<&str> = parts.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
+        let (Some(namespace), Some(name), Some(display_name), Some(criteria), true) =
+            (&self.namespace, &self.name, &self.display_name, &self.criteria, missing.is_empty())
+        else {
+            let item = self.to_json_string();
+            return Err(Fault::bad_request(format!("{item} has missing/invalid parameters: [{}]", missing.join(", "))));
+        };
+        Ok(CreditRequirement {
+            namespace: text("namespace", namespace)?,
+            name: text("name", name)?,
+            display_name: text("display_name", display_name)?,
+            criteria: criteria.0.clone(),
         })
     }
 }

@@ -55,4 +55,38 @@ impl Attempt {
     pub fn is_within_window(&self, now: DateTime<Utc>, days_good_for: u32) -> bool {
         self.created_at >= now - TimeDelta::days(i64::from(days_good_for))
     }
+
+    /// Whether it was active at a moment: created before, and not expired then. Source: reference 2.4 (both
+    /// bounds are strict).
+    #[must_use]
+    pub fn is_active_at(&self, at: DateTime<Utc>, days_good_for: u32) -> bool {
+        self.created_at < at && at < self.expires_at(days_good_for)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// An attempt of that status, created at that moment and not changed since.
+    pub(crate) fn attempt(status: Status, at: DateTime<Utc>) -> Attempt {
+        Attempt {
+            id: AttemptId(at.timestamp()),
+            receipt: ReceiptId(Uuid::nil()),
+            user: UserId(1),
+            status,
+            name: String::new(),
+            created_at: at,
+            updated_at: at,
+            submitted_at: None,
+            vendor_decided_at: None,
+            reviewing_service: String::new(),
+            reviewing_user: String::new(),
+            error_msg: String::new(),
+            error_code: String::new(),
+            copy_id_photo_from: None,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Attempt, Status, transition::Move};
 use crate::domain::{
     callback::VerdictKind,
+    checkpoint::Outcome,
     effect::{Effect, MailTemplate, Start, Wish},
     ids::CheckpointId,
 };
@@ -77,15 +78,42 @@ fn is_late(attempt: &Attempt, verdict: &Verdict) -> bool {
     matches!((verdict.signed_at, attempt.vendor_decided_at), (Some(signed), Some(applied)) if signed < applied)
 }
 
-/// What must happen outside the database once an attempt is approved or denied.
+/// Whether verdicts at checkpoints are mailed with how many tries are left; the platform turns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusMails {
+    /// They are.
+    On,
+    /// They are not.
+    #[default]
+    Off,
+}
+
+/// What must happen outside the database once a verdict is applied, but for another try of the vendor's.
+///
+/// A re-verification inside a course gets the mail about the checkpoint alone when those are on; else, and
+/// for any other attempt, approval and denial have their ordinary mail. Source: reference 7.2 and 7.3.
 #[must_use]
-pub fn wishes_after_decision(attempt: &Attempt, is_approved: bool, checkpoints: &[CheckpointId]) -> Vec<Wish> {
-    let template = if is_approved { MailTemplate::Approved } else { MailTemplate::Denied };
-    let mail = Effect::SendEmail { template, user: attempt.user, receipt: Some(attempt.receipt), course: None };
+pub fn wishes_after_verdict(attempt: &Attempt, outcome: Outcome, checkpoints: &[CheckpointId], mails: StatusMails) -> Vec<Wish> {
+    let ordinary = match outcome {
+        Outcome::Approved => Some(MailTemplate::Approved),
+        Outcome::Denied => Some(MailTemplate::Denied),
+        Outcome::Error => None,
+    };
+    let is_told_at_checkpoint = mails == StatusMails::On && !checkpoints.is_empty();
+    let is_reverification = attempt.copy_id_photo_from.is_some();
+    let ordinary = ordinary.filter(|_| !(is_told_at_checkpoint && is_reverification));
+    let status = is_told_at_checkpoint.then_some(MailTemplate::ReverificationStatus(outcome));
+    let mails = ordinary.into_iter().chain(status).map(|template| Effect::SendEmail {
+        template,
+        user: attempt.user,
+        receipt: Some(attempt.receipt),
+        course: None,
+    });
     checkpoints
         .iter()
+        .filter(|_| outcome != Outcome::Error)
         .map(|&checkpoint| Effect::UpdateCreditRequirement { user: attempt.user, checkpoint })
-        .chain([mail])
+        .chain(mails)
         .map(Wish::from)
         .collect()
 }

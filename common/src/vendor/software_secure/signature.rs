@@ -94,7 +94,7 @@ pub fn is_fresh(date: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 }
 
 /// HMAC as RFC 2104 defines it for a key of any length; the block form of the key cannot fail.
-fn hmac_sha256(secret: &Secret, text: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(secret: &Secret, text: &[u8]) -> [u8; 32] {
     let mut block = Zeroizing::new([0; HMAC_BLOCK_BYTES]);
     if secret.expose().len() > HMAC_BLOCK_BYTES {
         let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(secret.expose())));

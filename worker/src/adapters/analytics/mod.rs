@@ -8,31 +8,15 @@ use serde_json::{Value, json};
 use url::Url;
 use vouch_common::{
     config,
-    domain::{
-        effect::AnalyticsEvent,
-        ids::{ReceiptId, UserId},
-    },
-    operations::load_work::EventFacts,
+    domain::{event::is_page_view, ids::UserId},
     secret::Secret,
+    store::analytics_events::KeptEvent,
 };
 
 use crate::runtime::job::{Classify, Verdict};
 
 /// How long the service may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// An event with what it says.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// What happened.
-    pub event: AnalyticsEvent,
-    /// To whom.
-    pub user: UserId,
-    /// The attempt.
-    pub receipt: ReceiptId,
-    /// When and where.
-    pub facts: EventFacts,
-}
 
 /// Speaks with Segment.
 pub struct Analytics {
@@ -50,44 +34,45 @@ impl Analytics {
     pub fn new(settings: &config::Analytics) -> Result<Self, AnalyticsError> {
         let http =
             Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).build().map_err(AnalyticsError::Unreachable)?;
-        let url = settings.url.join("v1/track").map_err(|_| AnalyticsError::Address)?;
+        let url = settings.url.join("v1/batch").map_err(|_| AnalyticsError::Address)?;
         Ok(Self { http, url, key: settings.key.clone() })
     }
 
-    /// Sends an event.
+    /// Sends a learner's events, oldest first, in one request: the service takes all of them or none.
     ///
     /// # Errors
     ///
     /// See [`AnalyticsError`].
-    pub async fn track(&self, event: &Event) -> Result<(), AnalyticsError> {
+    pub async fn send(&self, user: UserId, events: &[KeptEvent]) -> Result<(), AnalyticsError> {
         let key = String::from_utf8_lossy(self.key.expose());
-        let post = self.http.post(self.url.clone()).basic_auth(key, Some("")).json(&document(event));
+        let batch: Vec<Value> = events.iter().map(|event| document(user, event)).collect();
+        let post = self.http.post(self.url.clone()).basic_auth(key, Some("")).json(&json!({ "batch": batch }));
         let status = post.send().await.map_err(|error| AnalyticsError::Unreachable(error.without_url()))?.status();
         if status.is_success() { Ok(()) } else { Err(AnalyticsError::Status(status)) }
     }
 }
 
-/// The event as the service reads it.
-fn document(event: &Event) -> Value {
-    let name = match event.event {
-        AnalyticsEvent::VerifySubmitted => "edx.bi.verify.submitted",
-        AnalyticsEvent::ReverifySubmitted => "edx.bi.reverify.submitted",
-    };
-    let mut properties = json!({ "category": "verification" });
-    if let (AnalyticsEvent::ReverifySubmitted, Some((course, checkpoint))) = (event.event, &event.facts.checkpoint) {
-        properties["label"] = json!(course);
-        properties["checkpoint"] = json!(checkpoint);
+/// The event as the service reads it. The address and the visitor's id at Google are not kept, so the
+/// context has them as null. Source: reference 9.
+fn document(user: UserId, event: &KeptEvent) -> Value {
+    let mut document = json!({
+        "type": "track",
+        "userId": user.to_string(),
+        "event": event.name,
+        "properties": event.properties,
+        "context": { "ip": null, "Google Analytics": { "clientId": null } },
+        "messageId": event.message_id,
+        "timestamp": event.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    });
+    if is_page_view(&event.name) {
+        document["type"] = json!("page");
+        document["category"] = event.properties["category"].clone();
+        document["name"] = document["event"].take();
     }
-    json!({
-        "userId": event.user.to_string(),
-        "event": name,
-        "properties": properties,
-        "messageId": format!("vouch-{}-{name}", event.receipt),
-        "timestamp": event.facts.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-    })
+    document
 }
 
-/// Why an event was not sent.
+/// Why events were not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum AnalyticsError {
     /// The service's address.
@@ -96,7 +81,7 @@ pub enum AnalyticsError {
     /// The network or a timeout.
     #[error("the analytics service gave no answer")]
     Unreachable(#[source] reqwest::Error),
-    /// It did not take the event.
+    /// It did not take the events.
     #[error("the analytics service answered {0}")]
     Status(StatusCode),
 }

@@ -42,16 +42,14 @@ impl Mailer {
         let transport =
             AsyncSmtpTransport::<Tokio1Executor>::from_url(&url).map_err(MailError::SetUp)?.timeout(Some(TIMEOUT)).build();
         let public_url = settings.public_url.as_str().trim_end_matches('/');
-        let dashboard_url = if settings.dashboard_url.starts_with('/') {
-            format!("{public_url}{}", settings.dashboard_url)
-        } else {
-            settings.dashboard_url.clone()
-        };
+        let absolute = |path: &str| if path.starts_with('/') { format!("{public_url}{path}") } else { path.to_owned() };
         let site = Site {
             platform_name: settings.platform_name.clone(),
             support_email: settings.support_email.clone(),
-            dashboard_url,
+            dashboard_url: absolute(&settings.dashboard_url),
+            courseware_url: absolute(&settings.courseware_url),
             reverify_url: format!("{public_url}/verify_student/reverify"),
+            public_url: public_url.to_owned(),
         };
         Ok(Self {
             transport,

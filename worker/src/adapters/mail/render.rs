@@ -2,7 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use minijinja::{Environment, UndefinedBehavior, context};
-use vouch_common::{domain::effect::MailTemplate, operations::load_mail::MailFacts};
+use vouch_common::{
+    domain::{
+        checkpoint::Outcome,
+        course::{courseware_url, reverify_path},
+        effect::MailTemplate,
+    },
+    operations::load_mail::{CheckpointFacts, MailFacts},
+};
 
 /// What every mail says of the deployment.
 #[derive(Debug, Clone)]
@@ -10,7 +17,10 @@ pub(super) struct Site {
     pub(super) platform_name: String,
     pub(super) support_email: String,
     pub(super) dashboard_url: String,
+    pub(super) courseware_url: String,
     pub(super) reverify_url: String,
+    /// Without a slash at its end.
+    pub(super) public_url: String,
 }
 
 /// A mail in words.
@@ -32,8 +42,13 @@ macro_rules! template {
 }
 
 const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../../templates/layout.html"));
-const FOLDERS: [[(&str, &str); 3]; 4] =
-    [template!("photos_received"), template!("approved"), template!("denied"), template!("credit_eligible")];
+const FOLDERS: [[(&str, &str); 3]; 5] = [
+    template!("photos_received"),
+    template!("approved"),
+    template!("denied"),
+    template!("credit_eligible"),
+    template!("reverification_status"),
+];
 
 pub(super) struct Renderer {
     environment: Environment<'static>,
@@ -53,6 +68,12 @@ impl Renderer {
     }
 
     pub(super) fn render(&self, template: MailTemplate, facts: &MailFacts) -> Result<Rendered, minijinja::Error> {
+        let checkpoint = match (template, &facts.checkpoint) {
+            (MailTemplate::ReverificationStatus(outcome), Some(checkpoint)) => {
+                Some(checkpoint_values(&self.site, outcome, checkpoint, &facts.reasons))
+            }
+            _ => None,
+        };
         let part = |file: &str| {
             self.environment.get_template(&format!("{}/{file}", template.as_str()))?.render(context! {
                 platform_name => &self.site.platform_name,
@@ -64,11 +85,29 @@ impl Renderer {
                 expires_at => facts.expires_at.map(display_time),
                 course_name => &facts.course_name,
                 providers => &facts.providers,
+                checkpoint => checkpoint.clone(),
             })
         };
         // A subject is one line, whatever a name holds.
         let subject = part("subject.txt")?.split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Rendered { subject, text: part("text.txt")?, html: part("body.html")? })
+    }
+}
+
+/// What a mail says of a checkpoint. Source: reference 7.3; how many tries there are: ADR 0010.
+fn checkpoint_values(site: &Site, outcome: Outcome, checkpoint: &CheckpointFacts, reasons: &[String]) -> minijinja::Value {
+    let CheckpointFacts { course, usage, tries, .. } = checkpoint;
+    let reasons = if outcome == Outcome::Denied { reasons } else { &[] };
+    context! {
+        is_approved => outcome == Outcome::Approved,
+        assessment => &checkpoint.assessment,
+        used => tries.used,
+        allowed => tries.allowed,
+        can_try_again => checkpoint.is_open && tries.left() != Some(0),
+        due => checkpoint.due.map(display_time),
+        reasons => reasons.to_vec(),
+        reverify_url => format!("{}{}", site.public_url, reverify_path(course, usage)),
+        course_url => courseware_url(&site.courseware_url, course, usage, &checkpoint.place),
     }
 }
 
@@ -79,6 +118,12 @@ fn display_time(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vouch_common::domain::{
+        checkpoint::Tries,
+        course::BlockPlace,
+        keys::{CourseKey, UsageKey},
+    };
+
     use super::*;
 
     fn site() -> Site {
@@ -86,7 +131,9 @@ mod tests {
             platform_name: "Demo & Sons".to_owned(),
             support_email: "help@example.com".to_owned(),
             dashboard_url: "https://learn.example.com/dashboard".to_owned(),
+            courseware_url: "https://learn.example.com/courses".to_owned(),
             reverify_url: "https://learn.example.com/verify_student/reverify".to_owned(),
+            public_url: "https://learn.example.com".to_owned(),
         }
     }
 
@@ -98,6 +145,17 @@ mod tests {
             expires_at: DateTime::from_timestamp(1_464_782_400, 0),
             course_name: Some("Demo <Course>".to_owned()),
             providers: Some("A, B, and C".to_owned()),
+            checkpoint: CourseKey::parse("course-v1:edX+DemoX+Fall")
+                .zip(UsageKey::parse("i4x://edX/DemoX/edx-reverification-block/midterm"))
+                .map(|(course, usage)| CheckpointFacts {
+                    course,
+                    usage,
+                    place: BlockPlace::default(),
+                    assessment: "Mid<term".to_owned(),
+                    tries: Tries::new(1, Some(1)),
+                    is_open: true,
+                    due: DateTime::from_timestamp(1_464_782_400, 0),
+                }),
         }
     }
 
@@ -107,13 +165,64 @@ mod tests {
 
     #[test]
     fn every_mail_has_subject_text_and_html_with_names_escaped() {
-        for template in [MailTemplate::PhotosReceived, MailTemplate::Approved, MailTemplate::Denied, MailTemplate::CreditEligible]
-        {
+        for template in [
+            MailTemplate::PhotosReceived,
+            MailTemplate::Approved,
+            MailTemplate::Denied,
+            MailTemplate::CreditEligible,
+            MailTemplate::ReverificationStatus(Outcome::Approved),
+            MailTemplate::ReverificationStatus(Outcome::Denied),
+            MailTemplate::ReverificationStatus(Outcome::Error),
+        ] {
             let mail = render(template);
             assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'));
             assert!(mail.text.contains("Demo & Sons"), "{}", mail.text);
             assert!(mail.html.contains("Demo &amp; Sons") && !mail.html.contains("<b>Marek"), "{}", mail.html);
         }
+    }
+
+    /// The text of a mail about a checkpoint, blanks and line breaks as one blank.
+    fn status_text(outcome: Outcome, change: impl Fn(&mut CheckpointFacts)) -> String {
+        let mut facts = facts();
+        facts.checkpoint.iter_mut().for_each(change);
+        let mail =
+            Renderer::new(site()).and_then(|renderer| renderer.render(MailTemplate::ReverificationStatus(outcome), &facts));
+        mail.expect("it renders").text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_verdict_at_a_checkpoint_tells_how_many_tries_are_left_and_until_when() {
+        let retry = "You can try again here: https://learn.example.com/verify_student/reverify/course-v1:edX+DemoX+Fall/i4x://edX/DemoX/edx-reverification-block/midterm/";
+        let approved = status_text(Outcome::Approved, |_| {});
+        assert!(approved.contains("successfully verified for Mid<term in Demo <Course>."), "{approved}");
+        assert!(!approved.contains("attempts") && !approved.contains(retry), "{approved}");
+        for outcome in [Outcome::Denied, Outcome::Error] {
+            let text = status_text(outcome, |_| {});
+            assert!(text.contains("could not verify your identity for Mid<term in Demo <Course>."), "{text}");
+            assert!(text.contains("used 1 out of 2 attempts. You must verify your identity before the assessment closes on Jun 01, 2016 at 12:00 UTC. You can"), "{text}");
+            assert!(text.contains(retry) && text.contains("https://learn.example.com/courses/"), "{text}");
+            assert!(text.contains("student support at help@example.com. Thanks, The Demo & Sons team"), "{text}");
+            assert_eq!(text.contains("No photo ID was provided."), outcome == Outcome::Denied, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_at_a_checkpoint_without_a_further_try_says_so() {
+        let used_up = status_text(Outcome::Denied, |checkpoint| checkpoint.tries = Tries::new(2, Some(1)));
+        assert!(used_up.contains("used 2 out of 2 attempts, and verification is no longer possible."), "{used_up}");
+        let closed = status_text(Outcome::Denied, |checkpoint| checkpoint.is_open = false);
+        assert!(closed.contains("used 1 out of 2 attempts, and verification is no longer possible."), "{closed}");
+        for text in [used_up, closed] {
+            assert!(!text.contains("try again"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_at_a_checkpoint_of_which_nobody_told_goes_out_with_what_is_known() {
+        let text = status_text(Outcome::Denied, |checkpoint| {
+            (checkpoint.tries, checkpoint.due) = (Tries::new(3, None), None);
+        });
+        assert!(text.contains("try again") && !text.contains("out of") && !text.contains("closes"), "{text}");
     }
 
     #[test]
@@ -125,6 +234,7 @@ mod tests {
         let renderer = Renderer::new(site()).expect("templates");
         let mail = renderer.render(MailTemplate::CreditEligible, &nobody).expect("it renders");
         assert_eq!(mail.subject, "Course Credit Eligibility");
+        assert_eq!(render(MailTemplate::ReverificationStatus(Outcome::Error)).subject, "Re-verification Status");
     }
 
     #[test]
