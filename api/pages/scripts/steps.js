@@ -39,7 +39,7 @@ function showStep(asked, { isMove = true } = {}) {
     find("h2", stepElement(name))?.focus();
     scrollTo(0, 0);
   }
-  trackPage(name.replaceAll("-", "_"));
+  if (name !== "reverify-success-step") trackPage(name.replaceAll("-", "_"));
 }
 
 function goTo(name) {
