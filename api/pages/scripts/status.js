@@ -40,6 +40,7 @@ async function showStanding(root, { status, expires, reasons: told = [], can_ver
   list.hidden = !told.length;
   const known = told.length ? await loadReasons() : {};
   list.replaceChildren(...told.map((reason) => reasonItem(...(known[reason] ?? [reason, ""]))));
+  find(".until-final", root).hidden = FINAL.includes(status);
   find(".again", root).hidden = status === "pending" || status === "approved" || !canVerify;
 }
 
