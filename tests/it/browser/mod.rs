@@ -4,3 +4,4 @@ mod camera;
 mod screens;
 mod sending;
 mod stand_in;
+mod whole;

@@ -136,7 +136,7 @@ sending = Senden
 sent-heading = Wir haben Ihre Fotos
 sent-enrolled = Sie sind für { $course } angemeldet.
 receipt-number = Vorgangsnummer:
-may-close = Diese Seite aktualisiert sich selbst. Sie können sie schließen; das Ergebnis steht auch in Ihrer Übersicht.
+may-close = Diese Seite aktualisiert sich selbst. Sie können sie auch schließen: Wir schreiben Ihnen, wenn die Prüfung fertig ist.
 
 ## Erneute Verifizierung
 

@@ -137,7 +137,7 @@ sending = Sending
 sent-heading = We have your photos
 sent-enrolled = You are enrolled in { $course }.
 receipt-number = Reference number:
-may-close = This page keeps itself up to date. You may close it; your dashboard shows the result, too.
+may-close = This page keeps itself up to date. You may also close it: we write to you when the check is done.
 
 ## Verifying again
 
