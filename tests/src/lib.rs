@@ -4,6 +4,7 @@
 //! port, the worker, a simulated vendor and a mail catcher. `scripts/test` gives it Postgres and Redis.
 #![allow(clippy::disallowed_methods, reason = "tests look into the database and the environment from outside")]
 
+pub mod browser;
 mod database;
 pub mod places;
 pub mod samples;

@@ -3,9 +3,7 @@
 const page = document.body.dataset.page;
 const container = document.querySelector("[id$=-container]");
 const facts = container?.dataset ?? {};
-const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "{}");
-const texts = read("texts");
-const reasons = read("reasons");
+const texts = JSON.parse(document.getElementById("texts")?.textContent ?? "{}");
 
 const find = (selector, root = document) => root?.querySelector(selector);
 const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];

@@ -14,6 +14,7 @@ class Photo {
     this.file = find("input", root);
     this.cameras = find(".cameras", root);
     this.warnings = 0;
+    this.openings = 0;
     const acts = { open: () => this.open(), shoot: () => this.shoot(), retake: () => this.retake(), use: onUse };
     for (const button of findAll("[data-do]", root)) button.onclick = acts[button.dataset.do];
     this.file.onchange = () => this.choose(this.file.files[0]);
@@ -37,8 +38,12 @@ class Photo {
     this.deviceId = deviceId ?? this.deviceId;
     tell(this.problem);
     hint(this.hint, say("camera-allow"));
+    const opening = ++this.openings;
     try {
-      this.stream = await openCamera(this.kind, this.deviceId);
+      const stream = await openCamera(this.kind, this.deviceId);
+      // Asked again meanwhile: the later one is kept.
+      if (opening !== this.openings) return stream.getTracks().forEach((track) => track.stop());
+      this.stream = stream;
       this.stream.getVideoTracks()[0].onended = () => this.lose("ended");
       this.video.srcObject = this.stream;
       await this.video.play();
@@ -50,7 +55,7 @@ class Photo {
   }
 
   live() {
-    if (document.hidden) return this.pause("camera-paused");
+    if (document.hidden || this.root.closest(".step").hidden) return this.pause("camera-paused");
     this.isFromCamera = true;
     this.state = "live";
     hint(this.hint, say("camera-ready"));
@@ -98,7 +103,7 @@ class Photo {
 
   async shoot() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (!width) return;
+    if (!width || !this.stream) return;
     new Audio(document.body.dataset.sound).play().catch(() => {});
     await this.judge(this.video, width, height);
   }
@@ -125,8 +130,9 @@ class Photo {
   /** Warns twice, and takes the third as it is: a poor camera must not lock anybody out. */
   async judge(source, width, height) {
     const fault = faultOf(source, width, height, this.kind);
-    const photo = await jpegOf(source, width, height);
+    const making = jpegOf(source, width, height);
     this.stop();
+    const photo = await making;
     this.show(photo);
     track(this.kind === "face" ? "edx.bi.user.face_image.captured" : "edx.bi.user.identification_image.captured");
     if (fault && this.warnings < WARNINGS_MAX) {

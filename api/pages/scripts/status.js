@@ -13,7 +13,7 @@ async function watchStanding(root, receipt) {
   }
   for (let polls = 1, pause = POLL_FIRST_MS; ; polls++) {
     const standing = document.hidden ? null : await askStanding();
-    if (standing) showStanding(root, standing);
+    if (standing) await showStanding(root, standing);
     if (FINAL.includes(standing?.status)) return;
     if (polls > POLLS_BEFORE_SLOWER) pause = Math.min(POLL_LAST_MS, pause * 1.5);
     await wait(pause);
@@ -29,7 +29,7 @@ async function askStanding() {
   }
 }
 
-function showStanding(root, { status, expires, reasons: told = [], can_verify: canVerify }) {
+async function showStanding(root, { status, expires, reasons: told = [], can_verify: canVerify }) {
   const text = find(".standing-text", root);
   const until = expires ? new Date(expires).toLocaleDateString(document.documentElement.lang, { dateStyle: "long" }) : "";
   const more = status === "approved" && until ? `${say("status-until")} ${until}.` : say(`status-${status}-more`);
@@ -38,12 +38,22 @@ function showStanding(root, { status, expires, reasons: told = [], can_verify: c
   tell(text, say(`status-${status}`), more);
   const list = find(".reasons", root);
   list.hidden = !told.length;
-  list.replaceChildren(...told.map(reasonItem));
+  const known = told.length ? await loadReasons() : {};
+  list.replaceChildren(...told.map((reason) => reasonItem(...(known[reason] ?? [reason, ""]))));
+  find(".until-final", root).hidden = FINAL.includes(status);
   find(".again", root).hidden = status === "pending" || status === "approved" || !canVerify;
 }
 
-function reasonItem(reason) {
-  const [text, advice] = reasons[reason] ?? [reason, ""];
+/** The reasons' words in the learner's language and what to do, by their English text. */
+async function loadReasons() {
+  try {
+    return await (await fetch(document.body.dataset.reasons)).json();
+  } catch {
+    return {};
+  }
+}
+
+function reasonItem(text, advice) {
   const item = make("li", "");
   item.append(make("strong", text), ...(advice ? [" ", make("span", advice)] : []));
   return item;

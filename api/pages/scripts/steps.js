@@ -39,7 +39,7 @@ function showStep(asked, { isMove = true } = {}) {
     find("h2", stepElement(name))?.focus();
     scrollTo(0, 0);
   }
-  trackPage(name.replaceAll("-", "_"));
+  if (name !== "reverify-success-step") trackPage(name.replaceAll("-", "_"));
 }
 
 function goTo(name) {
@@ -68,6 +68,8 @@ function fillReview() {
 
 function sent(receipt, address) {
   if (address) return location.assign(address);
+  // What stood there about the former photos is over.
+  for (const note of findAll(".former")) note.hidden = true;
   showStep(last);
   watchStanding(find(".standing", stepElement(last)), receipt);
 }
@@ -116,5 +118,8 @@ async function start() {
   addEventListener("popstate", ({ state }) => state?.step && showStep(state.step));
   document.documentElement.dataset.ready = "yes";
 }
+
+// Buttons that were pressed before the page was left must work when somebody comes back to it.
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 
 start();

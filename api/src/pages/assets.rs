@@ -7,6 +7,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem::{Response, Route, get, handler, http::StatusCode, web::Path};
 use sha2::{Digest, Sha256};
 
+use super::{catalogue::Texts, language::Language};
+
 /// Where the assets are served.
 pub(super) const PREFIX: &str = "/verify_student/static";
 /// How many bytes of the content's hash are in the address: enough that no two versions meet.
@@ -33,6 +35,15 @@ static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::of_text("icon.svg", "image/svg+xml", &[include_str!("../../pages/styles/icon.svg")]));
 static SOUND: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("capture.wav", "audio/wav", include_bytes!("../../pages/sound/capture.wav").to_vec()));
+
+/// Per language, what the domain's reasons for a denial say, and what to do about them. Few learners need it, so it
+/// is no part of the page.
+static REASONS: LazyLock<Vec<(Language, Asset)>> = LazyLock::new(|| {
+    let texts = Language::ALL.into_iter().filter_map(|language| Texts::read(language).ok());
+    texts
+        .map(|texts| (texts.language, Asset::new("reasons.json", "application/json", texts.of_reasons().to_string().into())))
+        .collect()
+});
 
 /// Something that a page loads.
 pub(super) struct Asset {
@@ -75,6 +86,11 @@ pub(super) fn sound() -> &'static Asset {
     &SOUND
 }
 
+/// Where the script finds the reasons' words in a language.
+pub(super) fn reasons_url(language: Language) -> &'static str {
+    REASONS.iter().find(|(known, _)| *known == language).map_or("", |(_, asset)| asset.url.as_str())
+}
+
 /// The address of the sound that a page plays when a photo is taken.
 #[must_use]
 pub fn capture_sound_url() -> &'static str {
@@ -89,7 +105,8 @@ pub fn static_routes() -> Route {
 
 #[handler]
 fn serve(Path(file): Path<String>) -> Response {
-    let found = [script(), style(), icon(), sound()].into_iter().find(|asset| asset.file == file);
+    let reasons = REASONS.iter().map(|(_, asset)| asset);
+    let found = [script(), style(), icon(), sound()].into_iter().chain(reasons).find(|asset| asset.file == file);
     let Some(asset) = found else {
         return Response::builder().status(StatusCode::NOT_FOUND).content_type("text/plain; charset=utf-8").body("Not found.");
     };

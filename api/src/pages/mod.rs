@@ -23,7 +23,7 @@ use self::{catalogue::Texts, language::Language, view::View, visitor::Visitor};
 
 /// The pages, ready to be shown in every language.
 pub struct Pages {
-    shelves: Vec<Shelf>,
+    editions: Vec<Edition>,
     is_https: bool,
 }
 
@@ -50,8 +50,8 @@ pub enum PagesError {
     Template(#[from] minijinja::Error),
 }
 
-/// One language's templates and texts.
-struct Shelf {
+/// The templates and texts of one language.
+struct Edition {
     language: Language,
     templates: Environment<'static>,
     texts: Texts,
@@ -65,18 +65,18 @@ impl Pages {
     ///
     /// When a template or a catalogue has a fault; the unit tests show it before a learner does.
     pub fn new(is_https: bool) -> Result<Self, PagesError> {
-        let shelves = Language::ALL.into_iter().map(Shelf::new).collect::<Result<_, _>>()?;
-        Ok(Self { shelves, is_https })
+        let editions = Language::ALL.into_iter().map(Edition::new).collect::<Result<_, _>>()?;
+        Ok(Self { editions, is_https })
     }
 
     /// A whole HTML answer with its security headers, and the cookies that the page's own POSTs need.
     #[must_use]
     pub fn answer(&self, request: &Request, page: &PageFacts<'_>) -> Response {
         let visitor = Visitor::of(request);
-        let found = self.shelves.iter().find(|shelf| shelf.language == visitor.language).or(self.shelves.first());
-        let Some(shelf) = found else { return headers::no_page() };
-        let view = View { page: page.page, facts: page.facts, visitor: &visitor, texts: &shelf.texts };
-        match view.render(&shelf.templates) {
+        let found = self.editions.iter().find(|edition| edition.language == visitor.language).or(self.editions.first());
+        let Some(edition) = found else { return headers::no_page() };
+        let view = View { page: page.page, facts: page.facts, visitor: &visitor, texts: &edition.texts };
+        match view.render(&edition.templates) {
             Ok(html) => headers::answer(html, page.status, &visitor, self.is_https),
             Err(error) => {
                 tracing::error!(error = %vouch_common::telemetry::chain(&error), page = page.page, "a page can't be shown");
@@ -86,7 +86,7 @@ impl Pages {
     }
 }
 
-impl Shelf {
+impl Edition {
     fn new(language: Language) -> Result<Self, PagesError> {
         let texts = Texts::read(language)?;
         Ok(Self { language, templates: view::templates(&texts)?, texts })

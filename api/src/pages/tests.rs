@@ -269,3 +269,55 @@ fn another_learner_has_another_draft() {
     assert_ne!(key("1", token), key("2", token));
     assert_ne!(key("1", token), key("1", "fedcba9876543210"));
 }
+
+/// The colours of the style sheet by their names: by day, and by night where it differs.
+fn colours() -> [std::collections::HashMap<String, String>; 2] {
+    let sheet = include_str!("../../pages/styles/base.css");
+    let (day, night) = sheet.split_once("prefers-color-scheme: dark").unwrap();
+    let read = |text: &str| {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';')?.split_once(": "));
+        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<std::collections::HashMap<_, _>>()
+    };
+    [read(day), read(night)]
+}
+
+fn luminance(colour: &str) -> f64 {
+    let hex = colour.strip_prefix('#').unwrap();
+    let hex = if hex.len() == 3 { hex.chars().flat_map(|digit| [digit, digit]).collect() } else { hex.to_owned() };
+    let channel = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
+}
+
+#[test]
+fn every_text_stands_out_from_its_ground_by_day_and_by_night() {
+    let texts = [
+        ("ink", "ground"),
+        ("ink", "card"),
+        ("soft", "ground"),
+        ("soft", "card"),
+        ("accent", "ground"),
+        ("accent", "card"),
+        ("accent-ink", "accent"),
+        ("accent-ink", "accent-over"),
+        ("ink", "tint"),
+        ("ink", "warn"),
+        ("ink", "bad-ground"),
+    ];
+    // The edges of what can be pressed or typed into need less.
+    let edges = [("edge", "card"), ("edge", "ground"), ("bad", "bad-ground")];
+    for colours in colours() {
+        for ((front, back), least) in texts.map(|pair| (pair, 4.5)).into_iter().chain(edges.map(|pair| (pair, 3.0))) {
+            let (a, b) = (luminance(&colours[front]) + 0.05, luminance(&colours[back]) + 0.05);
+            assert!(
+                a.max(b) / a.min(b) >= least,
+                "{front} {} on {back} {}: {:.2}",
+                colours[front],
+                colours[back],
+                a.max(b) / a.min(b)
+            );
+        }
+    }
+}

@@ -125,7 +125,7 @@ impl View<'_> {
             amount => self.amount(),
             reasons => Shown::from(Serde(self.reasons())),
             script_texts => embedded(&self.texts.of_script()),
-            script_reasons => embedded(&self.texts.of_reasons()),
+            reasons_url => assets::reasons_url(language),
             script_url => assets::script().url.as_str(),
             style_url => assets::style().url.as_str(),
             icon_url => assets::icon().url.as_str(),

@@ -71,7 +71,7 @@ payment-checkout-with = Bezahlen mit { $processor }
 payment-none = Zurzeit steht keine Zahlungsart zur Verfügung.
 payment-none-more = Versuchen Sie es in einigen Minuten noch einmal.
 payment-leave = Sie bezahlen auf der Seite des Zahlungsdienstes und kommen danach hierher zurück.
-confirmation-heading = Vielen Dank für Ihre Zahlung
+confirmation-heading = Ihre Zahlung
 confirmation-verify = Bestätigen Sie jetzt Ihre Identität
 confirmation-verify-more = Das dauert etwa drei Minuten. Ohne diesen Schritt können wir kein verifiziertes Zertifikat ausstellen.
 verify-later = Später verifizieren
@@ -136,7 +136,7 @@ sending = Senden
 sent-heading = Wir haben Ihre Fotos
 sent-enrolled = Sie sind für { $course } angemeldet.
 receipt-number = Vorgangsnummer:
-may-close = Diese Seite aktualisiert sich selbst. Sie können sie schließen; das Ergebnis steht auch in Ihrer Übersicht.
+may-close = Diese Seite aktualisiert sich selbst. Sie können sie auch schließen: Wir schreiben Ihnen, wenn die Prüfung fertig ist.
 
 ## Erneute Verifizierung
 

@@ -72,7 +72,7 @@ payment-checkout-with = Checkout with { $processor }
 payment-none = All payment options are currently unavailable.
 payment-none-more = Try the transaction again in a few minutes.
 payment-leave = You pay on the page of the payment service and come back here afterwards.
-confirmation-heading = Thank you for your payment
+confirmation-heading = Your payment
 confirmation-verify = Next, verify your identity
 confirmation-verify-more = It takes about three minutes. Without it we can't give you a verified certificate.
 verify-later = Verify later
@@ -137,7 +137,7 @@ sending = Sending
 sent-heading = We have your photos
 sent-enrolled = You are enrolled in { $course }.
 receipt-number = Reference number:
-may-close = This page keeps itself up to date. You may close it; your dashboard shows the result, too.
+may-close = This page keeps itself up to date. You may also close it: we write to you when the check is done.
 
 ## Verifying again
 

@@ -1,0 +1,7 @@
+//! The learner's pages in a real browser.
+
+mod camera;
+mod screens;
+mod sending;
+mod stand_in;
+mod whole;
