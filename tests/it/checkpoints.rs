@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use vouch_common::{
     domain::{
+        effect::Queue,
         ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
     },
@@ -232,6 +233,28 @@ async fn a_status_goes_to_every_checkpoint_of_an_attempt_and_its_location_is_tha
         assert!(all["checkpoints"].as_array().unwrap().iter().all(|checkpoint| checkpoint["status"] == status), "{all}");
     }
     assert_eq!(location(&receipt).await, FINAL);
+}
+
+#[tokio::test]
+async fn one_verdict_satisfies_the_requirement_of_each_checkpoint_of_its_attempt() {
+    let mut app = ready().await;
+    let requirement = |name: &str| json!({ "namespace": "reverification", "name": name, "display_name": "x", "criteria": {} });
+    let credit = json!({ "requirements": [requirement(samples::USAGE), requirement(FINAL)] });
+    app.put(&format!("courses/{}", percent(samples::COURSE)), &json!({ "credit": credit })).await;
+    let receipt = app.submit(7, "Sofia Marek", json!({ "course_key": samples::COURSE, "checkpoint": samples::USAGE })).await;
+    assert_eq!(call(&app, Method::POST, &format!("{}/start", at(7, "checkpoints", FINAL))).await, 200);
+    app.sql(
+        "INSERT INTO checkpoint_attempts (checkpoint_id, attempt_id)
+         SELECT (SELECT max(id) FROM checkpoints), min(id) FROM attempts",
+    )
+    .await;
+    app.start_worker(&Queue::ALL);
+    app.wait_for_status(&receipt, "approved").await;
+    app.wait_until_idle().await;
+    let found = app.get(&course(7, "credit")).await;
+    let statuses: Vec<_> = found["requirements"].as_array().unwrap().iter().map(|item| item["status"].clone()).collect();
+    assert_eq!((statuses, &found["eligible"]), (vec![json!("satisfied"), json!("satisfied")], &json!(true)));
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn redis_the_object_store_and_the_ledger_hold_nothing_personal_in_the_clea
     vouch_tests::wait_for("jobs to lie in Redis", async || {
         let mut connection = connection.clone();
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
-        (keys.len() >= 3).then_some(())
+        (keys.len() >= 2).then_some(())
     })
     .await;
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();

@@ -48,7 +48,7 @@ async fn json_forms_and_binary_parts_are_all_accepted() {
         .text("full_name", "New Name");
     receipt(&post().multipart(form).send().await.unwrap());
     assert_eq!(app.count("SELECT count(*) FROM attempts").await, 3);
-    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 9);
+    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 6);
     assert_eq!(
         app.count("SELECT count(*) FROM user_name_changes WHERE old_name = 'Sofia Marek' AND new_name = 'New Name'").await,
         1

@@ -12,7 +12,7 @@ use crate::error::Fault;
 ///
 /// 404 when it is no text.
 fn rest(request: &Request) -> Result<String, Fault> {
-    let path = request.original_uri().path();
+    let path = request.uri().path();
     let rest = path.strip_prefix("/verify_student/").and_then(|path| path.split_once('/')).map_or("", |(_, rest)| rest);
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     percent_decode_str(rest).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| no_course())
@@ -56,7 +56,7 @@ pub fn no_checkpoint() -> Fault {
 /// The way to the same page with the slash that its address should have at its end, if it is missing.
 #[must_use]
 pub fn with_slash(request: &Request) -> Option<Response> {
-    let uri = request.original_uri();
+    let uri = request.uri();
     if uri.path().ends_with('/') {
         return None;
     }

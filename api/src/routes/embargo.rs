@@ -26,7 +26,7 @@ pub(super) fn check(request: &Request, state: &AppState, flow: &Flow) -> Option<
 #[handler]
 pub(super) fn blocked(
     request: &Request,
-    state: Data<&AppState>,
+    Data(state): Data<&AppState>,
     Path((access_point, message_key)): Path<(String, String)>,
 ) -> Result<Response, Fault> {
     if !matches!(access_point.as_str(), "enrollment" | "courseware") {
@@ -35,5 +35,5 @@ pub(super) fn blocked(
     let mut facts = Map::new();
     facts.insert("access_point".to_owned(), json!(access_point));
     facts.insert("message_key".to_owned(), json!(message_key));
-    page::answer(request, state.0, "embargo-blocked", facts)
+    page::answer(request, state, "embargo-blocked", facts)
 }

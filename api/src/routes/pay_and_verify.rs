@@ -53,7 +53,7 @@ impl Query {
                 "skip-first-step" => query.skips_first_step = !value.is_empty(),
                 "checkpoint" => query.checkpoint = Some(value.into_owned()),
                 "contribution" if value.chars().count() <= CONTRIBUTION_LENGTH_MAX => {
-                    query.contribution = Some(value.into_owned())
+                    query.contribution = Some(value.into_owned());
                 }
                 _ => {}
             }

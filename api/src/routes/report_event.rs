@@ -35,7 +35,7 @@ pub(super) async fn report(request: &Request, learner: Learner, body: Body, stat
     csrf::check(request, &learner, report.csrfmiddlewaretoken.as_deref())?;
     let event = Event::parse(&report.name, report.step.as_deref());
     let event = event.ok_or_else(|| Fault::bad_request("There is no event of that name and step."))?;
-    match track_event::report(state.db(), learner.submitter.user, &event, state.now()).await? {
+    match track_event::report(state.db(), &learner.submitter, &event, state.now()).await? {
         Reported::Kept => {
             state.wake();
             Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())

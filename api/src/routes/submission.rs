@@ -44,7 +44,7 @@ pub(super) async fn take(
     if let Some(key) = &key
         && let Some(answered) = submit_photos::find_answered(state.db(), key).await?
     {
-        return repeated(key, answered);
+        return repeated(key, &answered);
     }
     let now = state.now();
     let facts = submit_photos::load_facts(state.db(), who, now, state.settings().validity.days_good_for).await?;
@@ -54,7 +54,7 @@ pub(super) async fn take(
     let answer = json!({ "url": url });
     let new = ToSubmit { accepted: &accepted, uploads: &uploads, key: key.as_ref(), answer: &answer };
     if let Some(answered) = submit_photos::submit(state.db(), who, new, now).await? {
-        return key.map_or(Err(Fault::Internal), |key| repeated(&key, answered));
+        return key.map_or(Err(Fault::Internal), |key| repeated(&key, &answered));
     }
     state.wake();
     metrics::counter!("vouch_submissions_total").increment(1);
@@ -63,7 +63,7 @@ pub(super) async fn take(
 }
 
 /// What was answered to the key before, if what came with it is the same.
-fn repeated(key: &SubmissionKey, answered: Answered) -> Result<Taken, Fault> {
+fn repeated(key: &SubmissionKey, answered: &Answered) -> Result<Taken, Fault> {
     if key.digest != answered.digest {
         let text = "This Idempotency-Key was used for another submission. Send a new one.";
         return Err(Fault::Refused(StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()));

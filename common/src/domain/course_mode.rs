@@ -76,7 +76,7 @@ pub(crate) mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
     }
 
-    fn slug<'a>(modes: &'a [CourseMode]) -> Option<&'a str> {
+    fn slug(modes: &[CourseMode]) -> Option<&str> {
         relevant(modes, now()).map(|mode| mode.slug.as_str())
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{OperationError, take};
+use super::{OperationError, submit_photos::Submitter, take};
 use crate::{
     domain::{
         effect::{AnalyticsEvent, Effect, Wish},
@@ -82,16 +82,20 @@ pub enum Reported {
     TooMany,
 }
 
-/// Keeps what a page reports of a learner.
+/// Keeps what a page reports of a learner, who is registered on first use.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn report(db: &Db, user: UserId, event: &Event, now: DateTime<Utc>) -> Result<Reported, OperationError> {
+pub async fn report(db: &Db, who: &Submitter, event: &Event, now: DateTime<Utc>) -> Result<Reported, OperationError> {
     if !db.keeps_events() {
         return Ok(Reported::Kept);
     }
+    let user = who.user;
     let mut tx = db.begin().await?;
+    if let Some(profile) = &who.profile {
+        users::ensure(&mut tx, profile, now).await?;
+    }
     if users::find(&mut tx, user).await?.is_none() {
         return Ok(Reported::UnknownLearner);
     }
@@ -103,7 +107,7 @@ pub async fn report(db: &Db, user: UserId, event: &Event, now: DateTime<Utc>) ->
     Ok(Reported::Kept)
 }
 
-/// Keeps an event of a submission in its transaction; `place` is its checkpoint's, if it has one.
+/// Keeps an event of a submission, in its transaction.
 pub(super) async fn append_submission(
     conn: &mut Connection,
     who: (UserId, AttemptId, ReceiptId),

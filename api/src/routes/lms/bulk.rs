@@ -4,6 +4,8 @@
 //! with its document. What a call refuses, its line refuses with the same text, and the others go on. The
 //! same request again changes nothing.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use poem::{Body, Request, web::Data};
 use poem_openapi::{
@@ -13,7 +15,10 @@ use poem_openapi::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use vouch_common::operations::{push_from_lms, skip_reverification, status_mails};
+use vouch_common::{
+    domain::ids::UserId,
+    operations::{push_from_lms, skip_reverification, status_mails},
+};
 
 use super::documents::{self, CourseDocument, EnrollmentDocument, UserDocument};
 use crate::{
@@ -111,7 +116,7 @@ async fn apply(state: &AppState, actor: &str, line: &[u8]) -> Result<(), Fault> 
         .put
         .trim_start_matches('/')
         .split('/')
-        .map(|part| percent_decode_str(part).decode_utf8().map(|part| part.into_owned()))
+        .map(|part| percent_decode_str(part).decode_utf8().map(Cow::into_owned))
         .collect::<Result<_, _>>()
         .map_err(|_| Fault::bad_request("put must be a path in UTF-8."))?;
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -141,7 +146,7 @@ async fn apply(state: &AppState, actor: &str, line: &[u8]) -> Result<(), Fault> 
     }
 }
 
-fn user(text: &str) -> Result<vouch_common::domain::ids::UserId, Fault> {
+fn user(text: &str) -> Result<UserId, Fault> {
     paths::user(text.parse().unwrap_or_default())
 }
 

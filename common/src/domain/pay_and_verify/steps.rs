@@ -72,7 +72,6 @@ impl Step {
 
 /// What a learner needs for the steps that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "each is a requirement, as the page names it")]
 pub struct Requirements {
     /// The account must be activated first.
     pub account_activation_required: bool,
