@@ -1,7 +1,7 @@
 // One step at a time, forth and back, without losing anything.
 
 const steps = findAll(".step").map((section) => section.id);
-const last = steps.at(-1);
+const last = steps[steps.length - 1];
 const title = document.title;
 const taking = {};
 let current = "";
@@ -87,7 +87,7 @@ function startStep(name) {
   const before = steps[steps.indexOf(name) - 1];
   if (back) {
     back.onclick = goBack;
-    back.hidden = !before || before.startsWith("payment") || before.startsWith("make");
+    find(".turn", step).hidden = !before || before.startsWith("payment") || before.startsWith("make");
   }
   if (name === "make-payment-step") startPayment(step);
   if (name === "payment-confirmation-step" && facts.currentStep === name) startConfirmation(step);

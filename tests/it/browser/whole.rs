@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vouch_tests::{
-    TestApp,
+    TestApp, Wishes,
     browser::{Browser, Camera},
     percent, samples,
 };
@@ -33,6 +33,24 @@ async fn a_denied_learner_reads_why_corrects_the_name_and_is_verified() {
 }
 
 #[tokio::test]
+async fn whoever_is_signed_out_meanwhile_loses_no_photo() {
+    let elsewhere = vec![("VOUCH_LOGIN_URL", "http://localhost:9/login".to_owned())];
+    let app = TestApp::start_with(Wishes { settings: elsewhere, is_without_worker: true, ..Wishes::default() }).await;
+    app.put_user(7, "Sofia Marek").await;
+    let browser = signed_in(&app).await;
+    browser.open(&format!("{}/verify_student/reverify", app.url)).await;
+    upload_both(&browser).await;
+    browser.command("Network.deleteCookies", json!({ "name": "vouch_session", "url": app.url })).await;
+    browser.press("#submit-photos").await;
+    browser.read("#review-photos-step .problem", "You are no longer signed in").await;
+    sign_in(&browser, &app).await;
+    browser.reload().await;
+    browser.press("#submit-photos").await;
+    browser.see("#reverify-success-step").await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn every_page_of_the_flow_is_shown_under_its_own_address() {
     let app = TestApp::without_worker().await;
     app.put_user(7, "Sofia <b>Marek</b>").await;
@@ -56,8 +74,12 @@ async fn every_page_of_the_flow_is_shown_under_its_own_address() {
 /// A browser whose learner has signed in at the learning platform.
 async fn signed_in(app: &TestApp) -> Browser {
     let browser = Browser::start(Camera::Absent, "en").await;
-    browser.command("Network.setCookie", json!({ "name": "vouch_session", "value": app.token(7), "url": app.url })).await;
+    sign_in(&browser, app).await;
     browser
+}
+
+async fn sign_in(browser: &Browser, app: &TestApp) {
+    browser.command("Network.setCookie", json!({ "name": "vouch_session", "value": app.token(7), "url": app.url })).await;
 }
 
 async fn upload_both(browser: &Browser) {
