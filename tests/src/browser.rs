@@ -156,10 +156,10 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// After a failure: chromedriver takes its browser with it when it is asked to end.
+    /// After a failure: the driver ends with the browser that it started, which is in its group.
     fn drop(&mut self) {
         if let Some(id) = self.driver.id() {
-            let _ = std::process::Command::new("kill").arg(id.to_string()).status();
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).status();
         }
     }
 }
@@ -172,6 +172,7 @@ async fn start_driver() -> (Child, u16) {
             .args(["--port=0", "--log-level=SEVERE"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .expect("chromedriver is installed by scripts/servers install");
