@@ -21,6 +21,9 @@ const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 /// How long a page may take to show what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often a driver is started before it is a failure.
+const STARTS_MAX: u32 = 10;
+
 /// What the browser has for a camera.
 pub enum Camera {
     /// One that shows this JPEG over and over.
@@ -42,14 +45,7 @@ impl Browser {
     /// Starts one that asks for pages in `language`.
     pub async fn start(camera: Camera, language: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(CHROMEDRIVER)
-            .args(["--port=0", "--log-level=SEVERE"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver is installed by scripts/servers install");
-        let port = port_of(&mut driver).await;
+        let (driver, port) = start_driver().await;
         let capabilities = capabilities(&camera, language, folder.path());
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
@@ -168,16 +164,35 @@ impl Drop for Browser {
     }
 }
 
-async fn port_of(driver: &mut Child) -> u16 {
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
+/// Starts a driver on a port that it chooses. It wants one number on two address families, which somebody else
+/// may have taken in between; then it ends, and another is started.
+async fn start_driver() -> (Child, u16) {
+    for _ in 0..STARTS_MAX {
+        let mut driver = Command::new(CHROMEDRIVER)
+            .args(["--port=0", "--log-level=SEVERE"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver is installed by scripts/servers install");
+        if let Some(port) = port_of(&mut driver).await {
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver does not start");
+}
+
+/// The port that the driver tells, or `None` when it ended.
+async fn port_of(driver: &mut Child) -> Option<u16> {
+    let mut lines = BufReader::new(driver.stdout.take()?).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
         if let Some(port) = line.split("successfully on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok()) {
             // Somebody must go on reading, or the driver may stop at a full pipe.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return port;
+            return Some(port);
         }
     }
-    panic!("chromedriver ended without a port");
+    None
 }
 
 fn capabilities(camera: &Camera, language: &str, folder: &Path) -> Value {

@@ -1,7 +1,7 @@
 // One step at a time, forth and back, without losing anything.
 
 const steps = findAll(".step").map((section) => section.id);
-const last = steps.at(-1);
+const last = steps[steps.length - 1];
 const title = document.title;
 const taking = {};
 let current = "";
@@ -87,7 +87,7 @@ function startStep(name) {
   const before = steps[steps.indexOf(name) - 1];
   if (back) {
     back.onclick = goBack;
-    back.hidden = !before || before.startsWith("payment") || before.startsWith("make");
+    find(".turn", step).hidden = !before || before.startsWith("payment") || before.startsWith("make");
   }
   if (name === "make-payment-step") startPayment(step);
   if (name === "payment-confirmation-step" && facts.currentStep === name) startConfirmation(step);
@@ -106,8 +106,12 @@ function startReview(step) {
 }
 
 async function start() {
-  if (page === "submission-status") return watchStanding(find(".standing"));
-  if (!steps.length) return;
+  if (page === "submission-status") watchStanding(find(".standing"));
+  if (steps.length) await startSteps();
+  document.documentElement.dataset.ready = "yes";
+}
+
+async function startSteps() {
   const first = facts.currentStep || steps[0];
   if (steps.includes("face-photo-step")) await draft.load();
   steps.forEach(startStep);
@@ -116,7 +120,6 @@ async function start() {
   history.replaceState({ step: begin }, "");
   showStep(begin, { isMove: Boolean(isResumed) });
   addEventListener("popstate", ({ state }) => state?.step && showStep(state.step));
-  document.documentElement.dataset.ready = "yes";
 }
 
 // Buttons that were pressed before the page was left must work when somebody comes back to it.

@@ -46,11 +46,21 @@ async function sendPatiently(box) {
         if (percent % 25 === 0) hint(find(".hint", box), say("sending", { percent }));
       });
     } catch {
+      if (await isSignedOut()) return { responseURL: "" };
       const seconds = RETRY_SECONDS[tries];
       if (!seconds) return null;
       hint(find(".hint", box), say("send-again", { seconds }));
       await wait(seconds * 1000);
     }
+  }
+}
+
+/** Whether we are sent to the sign-in page. It may lie on another site, and then a request there looks like a lost one. */
+async function isSignedOut() {
+  try {
+    return (await fetch("/verify_student/status/", { redirect: "manual" })).type === "opaqueredirect";
+  } catch {
+    return false;
   }
 }
 

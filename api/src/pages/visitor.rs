@@ -27,7 +27,7 @@ pub(super) struct Visitor {
     /// A CSRF token that the visitor does not have yet.
     pub(super) new_token: Option<String>,
     /// Under which name the browser keeps photos that are not sent yet: another learner on the same machine
-    /// has another. Nobody can tell the learner's id from it.
+    /// has another.
     pub(super) draft_key: String,
     /// The same address in each language.
     pub(super) addresses: Vec<(Language, String)>,
@@ -52,14 +52,13 @@ impl Visitor {
     }
 }
 
-/// The token is a secret of this browser, so the key tells nothing about the learner outside of it.
+/// By the learner's id, which stays the same when somebody signs in again; a page for nobody has its own.
 fn draft_key(request: &Request, token: &str) -> String {
     let session = bearer(request).map(str::to_owned).or_else(|| cookie(request, SESSION_COOKIE)).unwrap_or_default();
+    let owner = subject(&session).map_or_else(|| format!("token {token}"), |subject| format!("learner {subject}"));
     let mut hash = Sha256::new();
     hash.update(b"vouch draft\0");
-    hash.update(token);
-    hash.update(b"\0");
-    hash.update(subject(&session).unwrap_or_default());
+    hash.update(owner);
     URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 

@@ -178,6 +178,69 @@ async fn a_poor_photo_is_warned_about_twice_and_then_accepted() {
     browser.close().await;
 }
 
+#[tokio::test]
+async fn each_trouble_with_the_camera_has_its_own_words_and_an_upload_beside_them() {
+    let vouch = StandIn::start().await;
+    let browser = Browser::start(a_camera(), "en").await;
+    let mut words = std::collections::BTreeSet::new();
+    let errors = ["NotAllowedError", "NotFoundError", "NotReadableError", "OverconstrainedError", "SecurityError"];
+    for error in errors {
+        browser.open(&vouch.page("reverify")).await;
+        let refusal = format!("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{error}'))");
+        browser.value(&refusal).await;
+        browser.press(&format!("{FACE} [data-do=open]")).await;
+        browser.read(&format!("{FACE} .problem"), "Or upload a photo").await;
+        words.insert(browser.see(&format!("{FACE} .problem strong")).await.text().await.unwrap());
+        browser.see(&format!("{FACE} .upload label")).await;
+    }
+    assert_eq!(words.len(), errors.len(), "{words:?}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_camera_that_is_unplugged_or_out_of_sight_is_let_go() {
+    let vouch = StandIn::start().await;
+    let browser = Browser::start(a_camera(), "en").await;
+    browser.open(&vouch.page("reverify")).await;
+    browser.press(&format!("{FACE} [data-do=open]")).await;
+    browser.see(&format!("{FACE} [data-do=shoot]")).await;
+    browser.value("document.querySelector('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))").await;
+    browser.read(&format!("{FACE} .problem"), "unplugged").await;
+    browser.press(&format!("{FACE} [data-do=open]")).await;
+    browser.see(&format!("{FACE} [data-do=shoot]")).await;
+    browser.value("window.held = document.querySelector('video').srcObject.getVideoTracks()[0]").await;
+    browser.value("Object.defineProperty(document, 'hidden', { value: true })").await;
+    browser.value("document.dispatchEvent(new Event('visibilitychange'))").await;
+    browser.read(&format!("{FACE} .hint"), "The camera was switched off while you were away.").await;
+    assert_eq!(browser.value("window.held.readyState").await, "ended");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_face_is_mirrored_on_the_screen_and_not_in_the_photo() {
+    let vouch = StandIn::start().await;
+    let browser = Browser::start(a_camera(), "en").await;
+    browser.open(&vouch.page("reverify")).await;
+    browser.press(&format!("{FACE} [data-do=open]")).await;
+    browser.see(&format!("{FACE} [data-do=shoot]")).await;
+    let style = format!("getComputedStyle(document.querySelector('{FACE} video')).transform");
+    assert_eq!(browser.value(&style).await, "matrix(-1, 0, 0, 1, 0, 0)");
+    browser.press(&format!("{FACE} [data-do=shoot]")).await;
+    browser.press(&format!("{FACE} [data-do=use]")).await;
+    take(&browser, ID).await;
+    browser.press("#submit-photos").await;
+    browser.see("#reverify-success-step").await;
+    let sent = vouch.submissions(|sent| image::load_from_memory(&sent[0].parts["face_image"]).unwrap());
+    let original = image::load_from_memory(&samples::bytes("good/face-1920.jpg")).unwrap();
+    let far = |one: &image::DynamicImage| {
+        let small = |photo: &image::DynamicImage| photo.thumbnail_exact(64, 48).to_luma8();
+        let pairs = small(one).into_raw().into_iter().zip(small(&original).into_raw());
+        pairs.map(|(a, b)| u64::from(a.abs_diff(b))).sum::<u64>()
+    };
+    assert!(far(&sent) * 3 < far(&sent.fliph()));
+    browser.close().await;
+}
+
 fn blurred() -> Vec<u8> {
     let sharp = image::load_from_memory(&samples::bytes("good/face.jpg")).unwrap();
     let mut photo = std::io::Cursor::new(Vec::new());

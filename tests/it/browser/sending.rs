@@ -145,6 +145,9 @@ async fn a_narrow_screen_never_scrolls_sideways() {
 async fn assert_fits(browser: &Browser, what: &str) {
     let width = browser.value("document.documentElement.scrollWidth").await;
     assert_eq!(width, 320, "{what}");
+    let small = "[...document.querySelectorAll('main button, main a, main select, main summary, main input[type=text], main label, .top a, .foot a')]
+        .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 24).map((one) => one.outerHTML)";
+    assert_eq!(browser.value(small).await, serde_json::json!([]), "too small to hit: {what}");
 }
 
 #[tokio::test]

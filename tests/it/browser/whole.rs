@@ -1,8 +1,8 @@
 //! The pages on a whole Vouch: real routes, a real worker, a simulated vendor.
 
-use fantoccini::cookies::Cookie;
+use serde_json::json;
 use vouch_tests::{
-    TestApp,
+    TestApp, Wishes,
     browser::{Browser, Camera},
     percent, samples,
 };
@@ -17,7 +17,8 @@ async fn a_denied_learner_reads_why_corrects_the_name_and_is_verified() {
     upload_both(&browser).await;
     browser.press("#submit-photos").await;
     browser.read(".standing-text", "Your photos could not be accepted").await;
-    browser.read(".standing .reasons", "No photo ID was provided. Take a photo of your ID as well.").await;
+    browser.read(".standing .reasons", "No photo ID was provided.").await;
+    browser.read(".standing .reasons", "Take a photo of your ID as well.").await;
     browser.press(".again").await;
     browser.read(".former", "No photo ID was provided.").await;
     upload_both(&browser).await;
@@ -32,17 +33,35 @@ async fn a_denied_learner_reads_why_corrects_the_name_and_is_verified() {
 }
 
 #[tokio::test]
+async fn whoever_is_signed_out_meanwhile_loses_no_photo() {
+    let elsewhere = vec![("VOUCH_LOGIN_URL", "http://localhost:9/login".to_owned())];
+    let app = TestApp::start_with(Wishes { settings: elsewhere, is_without_worker: true, ..Wishes::default() }).await;
+    app.put_user(7, "Sofia Marek").await;
+    let browser = signed_in(&app).await;
+    browser.open(&format!("{}/verify_student/reverify", app.url)).await;
+    upload_both(&browser).await;
+    browser.command("Network.deleteCookies", json!({ "name": "vouch_session", "url": app.url })).await;
+    browser.press("#submit-photos").await;
+    browser.read("#review-photos-step .problem", "You are no longer signed in").await;
+    sign_in(&browser, &app).await;
+    browser.reload().await;
+    browser.press("#submit-photos").await;
+    browser.see("#reverify-success-step").await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn every_page_of_the_flow_is_shown_under_its_own_address() {
     let app = TestApp::without_worker().await;
     app.put_user(7, "Sofia <b>Marek</b>").await;
-    let course = serde_json::json!({ "display_name": "Demo <course>", "modes": [{ "slug": "verified", "min_price": 49 }] });
+    let course = json!({ "display_name": "Demo <course>", "modes": [{ "slug": "verified", "min_price": 49 }] });
     app.put(&format!("courses/{}", percent(samples::COURSE)), &course).await;
     let browser = signed_in(&app).await;
     browser.open(&format!("{}/verify_student/start-flow/{}/", app.url, samples::COURSE)).await;
     browser.read("h1", "Demo <course>").await;
     browser.see("#make-payment-step").await;
     assert_eq!(browser.value("document.getElementById('pay-and-verify-container').dataset.courseModeMinPrice").await, "49");
-    let enrolment = serde_json::json!({ "mode": "verified", "is_active": true });
+    let enrolment = json!({ "mode": "verified", "is_active": true });
     app.put(&format!("users/7/enrollments/{}", percent(samples::COURSE)), &enrolment).await;
     browser.open(&format!("{}/verify_student/verify-now/{}/", app.url, samples::COURSE)).await;
     upload_both(&browser).await;
@@ -55,9 +74,12 @@ async fn every_page_of_the_flow_is_shown_under_its_own_address() {
 /// A browser whose learner has signed in at the learning platform.
 async fn signed_in(app: &TestApp) -> Browser {
     let browser = Browser::start(Camera::Absent, "en").await;
-    browser.client.goto(&format!("{}/healthz", app.url)).await.unwrap();
-    browser.client.add_cookie(Cookie::build(("vouch_session", app.token(7))).path("/").build()).await.unwrap();
+    sign_in(&browser, app).await;
     browser
+}
+
+async fn sign_in(browser: &Browser, app: &TestApp) {
+    browser.command("Network.setCookie", json!({ "name": "vouch_session", "value": app.token(7), "url": app.url })).await;
 }
 
 async fn upload_both(browser: &Browser) {

@@ -211,7 +211,7 @@ js-signed-out-next = Melden Sie sich in einem anderen Tab wieder an, kommen Sie 
 ## Skript: Stand
 
 js-status-pending = Ihre Fotos werden geprüft
-js-status-pending-more = Das dauert meist Minuten, manchmal ein bis zwei Tage. Sie müssen nichts tun.
+js-status-pending-more = Das dauert einige Minuten bis einige Tage. Sie müssen nichts tun.
 js-status-approved = Sie sind verifiziert
 js-status-approved-more = Sie müssen nichts weiter tun.
 js-status-until = Ihre Verifizierung gilt bis zum

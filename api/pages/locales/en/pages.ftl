@@ -157,8 +157,8 @@ checkpoint-closed-more = The time for it has passed, so photos can't be sent any
 missed-verification = The verification deadline for { $course } was { $deadline }.
 missed-upgrade = The deadline to upgrade to a verified certificate for this course has passed.
 missed-more = You can still see your courses on the dashboard.
-embargo-enrollment = You can't enroll in this course from the country or region in which you are.
-embargo-courseware = You can't open this course from the country or region in which you are.
+embargo-enrollment = You can't enroll in this course from the country or region you are in.
+embargo-courseware = You can't open this course from the country or region you are in.
 embargo-law = The law does not allow us to offer it there.
 embargo-more = If you think that this is a mistake, for instance because you use a VPN, switch it off and try again, or write to us.
 
@@ -212,7 +212,7 @@ js-signed-out-next = Sign in again in another tab, then come back and send. Your
 ## Script: status
 
 js-status-pending = Your photos are being checked
-js-status-pending-more = Most checks take minutes, some take a day or two. You need not do anything.
+js-status-pending-more = This can take from a few minutes to a few days. There is nothing you need to do.
 js-status-approved = You are verified
 js-status-approved-more = There is nothing more that you need to do.
 js-status-until = Your verification is valid until
