@@ -306,6 +306,21 @@ async fn a_checkpoint_in_the_address_is_told() {
 }
 
 #[tokio::test]
+async fn who_comes_back_without_having_paid_is_told_so() {
+    let app = world(&[("verified", 12)]).await;
+    for payment in ["declined", "cancelled"] {
+        let path = format!("/verify_student/start-flow/{COURSE}/?payment={payment}");
+        assert_eq!(visit(&app, &path).await.json::<Value>().await.unwrap()["payment"], payment);
+        let html = app.client.get(format!("{}{path}", app.url)).bearer_auth(app.token(LEARNER)).send().await.unwrap();
+        let charged = if payment == "declined" { "you have not been charged" } else { "Nothing was charged" };
+        assert!(html.text().await.unwrap().contains(charged));
+    }
+    let odd = visit(&app, &format!("/verify_student/start-flow/{COURSE}/?payment=%3Cb%3E")).await;
+    assert!(odd.json::<Value>().await.unwrap().get("payment").is_none());
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn learners_pay_in_the_shop_when_the_course_is_sold_there() {
     let settings = vec![
         ("VOUCH_CHECKOUT_ON_ECOMMERCE", "true".to_owned()),

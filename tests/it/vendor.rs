@@ -5,7 +5,12 @@ use vouch_cli::simulator::{Kind, Script};
 use vouch_tests::{TestApp, Wishes, wait_for};
 
 async fn with_script(script: &str) -> TestApp {
-    let settings = vec![("VOUCH_VENDOR_TIMEOUT", "500ms".to_owned())];
+    with_script_and_patience(script, "40s").await
+}
+
+/// As [`with_script`], with a worker that waits so long for the vendor's answer.
+async fn with_script_and_patience(script: &str, timeout: &str) -> TestApp {
+    let settings = vec![("VOUCH_VENDOR_TIMEOUT", timeout.to_owned())];
     TestApp::start_with(Wishes { script: Script::parse(script.as_bytes()).unwrap(), settings, ..Wishes::default() }).await
 }
 
@@ -51,7 +56,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_vendor_that_takes_it_and_hangs_is_asked_again_and_judges_once() {
-    let app = with_script(r#"{"answer": {"fault": {"kind": "hang"}, "first": 1}}"#).await;
+    let app = with_script_and_patience(r#"{"answer": {"fault": {"kind": "hang"}, "first": 1}}"#, "2s").await;
     let receipt = app.submit(7, "Sofia Marek", json!({})).await;
     app.wait_for_status(&receipt, "approved").await;
     app.wait_until_idle().await;

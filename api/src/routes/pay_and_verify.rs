@@ -43,6 +43,7 @@ struct Query {
     skips_first_step: bool,
     checkpoint: Option<String>,
     contribution: Option<String>,
+    payment: Option<&'static str>,
 }
 
 impl Query {
@@ -55,6 +56,7 @@ impl Query {
                 "contribution" if value.chars().count() <= CONTRIBUTION_LENGTH_MAX => {
                     query.contribution = Some(value.into_owned());
                 }
+                "payment" => query.payment = ["declined", "cancelled"].into_iter().find(|known| *known == value),
                 _ => {}
             }
         }
@@ -81,7 +83,7 @@ async fn answer(request: &Request, learner: &Learner, state: &AppState, message:
         Outcome::Page(found) => {
             let choice = remember(state, learner, &course, &flow, (message, &query)).await?;
             let shown = facts::Shown { request, state, course: &course, flow: &flow, choice: &choice, page: &found, message };
-            page::answer(request, state, "pay-and-verify", shown.facts(query.checkpoint).await)
+            page::answer(request, state, "pay-and-verify", shown.facts(query.checkpoint, query.payment).await)
         }
     }
 }

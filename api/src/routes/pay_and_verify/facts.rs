@@ -29,14 +29,18 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// The page's facts; `checkpoint` is there when the address names one.
-    pub(super) async fn facts(&self, checkpoint: Option<String>) -> Map<String, Value> {
+    /// The page's facts; `checkpoint` is there when the address names one, `payment` when the learner comes back
+    /// from a payment page without having paid.
+    pub(super) async fn facts(&self, checkpoint: Option<String>, payment: Option<&str>) -> Map<String, Value> {
         let mut facts = object(self.of_course());
         facts.extend(object(self.of_learner()));
         facts.extend(object(self.of_steps()));
         let processors = self.processors().await;
         facts.insert("processors_available".to_owned(), processors.is_some().into());
         facts.insert("processors".to_owned(), processors.unwrap_or_default().into());
+        if let Some(payment) = payment {
+            facts.insert("payment".to_owned(), payment.into());
+        }
         if let Some(checkpoint) = checkpoint {
             facts.insert("checkpoint_location".to_owned(), checkpoint.into());
         }
