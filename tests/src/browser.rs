@@ -202,8 +202,6 @@ fn capabilities(camera: &Camera, language: &str, folder: &Path) -> Value {
         "--no-sandbox".to_owned(),
         "--disable-dev-shm-usage".to_owned(),
         "--disable-gpu".to_owned(),
-        // Its watcher would outlive a browser that is killed.
-        "--disable-crashpad-for-testing".to_owned(),
         "--hide-scrollbars".to_owned(),
         format!("--lang={language}"),
         format!("--user-data-dir={}", folder.join("profile").display()),
