@@ -172,3 +172,15 @@ async fn whether_somebody_was_verified_at_a_moment_can_be_asked() {
     assert_eq!(unknown.status(), 404);
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_browser_gets_the_status_as_a_page_and_a_program_without_a_wish_as_json() {
+    let app = world().await;
+    attempt(&app, "denied", 1, r#"[{"photoIdReasons": ["Not provided"]}]"#).await;
+    let get = || app.client.get(format!("{}/verify_student/status/", app.url)).bearer_auth(app.token(LEARNER));
+    let page = get().header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").send().await.unwrap();
+    assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(page.text().await.unwrap().contains("class=\"standing\""));
+    assert_eq!(get().send().await.unwrap().json::<Value>().await.unwrap()["status"], "must_reverify");
+    app.finish().await;
+}

@@ -12,9 +12,18 @@ use crate::{
 /// Whether the caller wants the facts as JSON instead of a page.
 #[must_use]
 pub fn wants_json(request: &Request) -> bool {
+    accepts(request, "application/json")
+}
+
+/// Whether the caller is a browser that shows pages.
+#[must_use]
+pub fn wants_html(request: &Request) -> bool {
+    accepts(request, "text/html") && !wants_json(request)
+}
+
+fn accepts(request: &Request, kind: &str) -> bool {
     let accepted = request.header("accept").unwrap_or_default();
-    let mut ranges = accepted.split(',').filter_map(|range| range.split(';').next());
-    ranges.any(|range| range.trim().eq_ignore_ascii_case("application/json"))
+    accepted.split(',').filter_map(|range| range.split(';').next()).any(|range| range.trim().eq_ignore_ascii_case(kind))
 }
 
 /// Answers with a page of these facts.

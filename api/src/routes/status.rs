@@ -2,14 +2,19 @@
 
 use chrono::SecondsFormat;
 use poem::{Request, Response, handler, http::StatusCode, web::Data};
-use serde_json::json;
+use serde_json::{Map, json};
 use vouch_common::{domain::verification, operations::load_flow};
 
+use super::page;
 use crate::{error::Fault, extract::learner::Learner, state::AppState};
 
-/// Answers `{status, can_verify, expires?, reasons}`.
+/// Answers `{status, can_verify, expires?, reasons}`, or a browser with a page that keeps itself up to date.
 #[handler]
-pub(super) async fn status(_request: &Request, learner: Learner, state: Data<&AppState>) -> Result<Response, Fault> {
+pub(super) async fn status(request: &Request, learner: Learner, state: Data<&AppState>) -> Result<Response, Fault> {
+    if page::wants_html(request) {
+        // The page asks here again and again, as a program, and so keeps itself up to date.
+        return page::answer(request, state.0, "submission-status", Map::new());
+    }
     let now = state.now();
     let record = load_flow::load_record(state.db(), &learner.submitter, now).await?;
     let found = verification::standing(&record.attempts, now, state.settings().validity);
