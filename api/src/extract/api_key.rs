@@ -26,12 +26,21 @@ pub struct LmsWriter(pub Caller);
 #[oai(ty = "bearer", rename = "attempts:read", checker = "check_attempts_read")]
 pub struct AttemptsReader(pub Caller);
 
+/// A key that may act on attempts, jobs and queues (`attempts:operate`).
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "attempts:operate", checker = "check_attempts_operate")]
+pub struct Operator(pub Caller);
+
 async fn check_lms_write(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     check(request, &bearer.token, &["lms:write"]).await
 }
 
 async fn check_attempts_read(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     check(request, &bearer.token, &["attempts:read", "attempts:operate"]).await
+}
+
+async fn check_attempts_operate(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    check(request, &bearer.token, &["attempts:operate"]).await
 }
 
 /// `admin` may do everything.

@@ -12,6 +12,8 @@ pub enum Tags {
     Pushes,
     /// What others may read.
     Reads,
+    /// What operators see and do; every action needs a reason and is kept with the name of the key.
+    Operators,
 }
 
 /// It is kept.
@@ -116,5 +118,23 @@ problems! {
         UnsupportedMedia = 415,
         /// The `Idempotency-Key` was used for another submission.
         KeyUsed = 422,
+    }
+}
+
+problems! {
+    /// Problems of an operator's action. Nothing was changed.
+    ActProblem {
+        /// The request makes no sense, or gives no reason.
+        BadRequest = 400,
+        /// An api key is missing or not valid.
+        Unauthorized = 401,
+        /// The key's scope is too small.
+        Forbidden = 403,
+        /// There is no such thing.
+        NotFound = 404,
+        /// It stands where this does not fit.
+        Conflict = 409,
+        /// It is no JSON.
+        UnsupportedMedia = 415,
     }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Connection, StoreError};
 use crate::domain::{
     effect::{Queue, Start, Wish},
+    failure::Signature,
     ids::{JobId, ReceiptId},
 };
 
@@ -18,6 +19,8 @@ use crate::domain::{
 pub const DELIVERIES_MAX: i32 = 3;
 /// The error class of a job that died so.
 pub const NO_OUTCOME: &str = "no_outcome";
+/// What is told of it.
+pub const NO_OUTCOME_TEXT: &str = "delivered again and again without an outcome: it ends its worker";
 
 /// A job that was handed out: what travels through Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +62,12 @@ pub struct Lease {
 /// What a failed try leaves on the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// The job's kind.
+    pub kind: &'static str,
     /// Short class by which operators group failures.
     pub class: &'static str,
+    /// The far side's code, such as an HTTP status; empty when there is none.
+    pub code: String,
     /// What went wrong, with its causes; nothing personal.
     pub error: String,
     /// When to try again; `None`: never, the job is dead.
@@ -76,39 +83,62 @@ pub(crate) async fn insert(conn: &mut Connection, wishes: &[Wish], subject: Opti
         return Ok(());
     }
     let (mut queues, mut kinds, mut args) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut delays, mut classes, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut delays, mut failures) = (Vec::new(), BornDead::default());
     for wish in wishes {
         queues.push(wish.effect.queue().as_str().to_owned());
         kinds.push(wish.effect.kind().to_owned());
         args.push(wish.effect.to_args());
-        let (delay, class, error) = match &wish.start {
-            Start::Now => (0.0, None, None),
-            Start::After(delay) => (delay.as_secs_f64(), None, None),
-            Start::ByOperator { class, error } => (0.0, Some((*class).to_owned()), Some(error.clone())),
-        };
-        delays.push(delay);
-        classes.push(class);
-        errors.push(error);
+        delays.push(if let Start::After(delay) = &wish.start { delay.as_secs_f64() } else { 0.0 });
+        failures.push(wish);
     }
     sqlx::query!(
         r#"
-        INSERT INTO jobs (queue, kind, args, due_at, error_class, last_error, dead_at, subject)
-        SELECT queue, kind, args, now() + make_interval(secs => delay), class, error,
-               CASE WHEN class IS NULL THEN NULL ELSE now() END, $7
-        FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[], $5::text[], $6::text[])
-             AS wish (queue, kind, args, delay, class, error)
+        WITH wish AS (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[])
+                AS wish (queue, kind, args, delay, class, error, fingerprint, message)
+        ), grouped AS (
+            INSERT INTO error_groups (fingerprint, queue, kind, error_class, error_code, message)
+            SELECT fingerprint, queue, kind, class, '', message FROM wish WHERE class IS NOT NULL
+            ON CONFLICT DO NOTHING
+        )
+        INSERT INTO jobs (queue, kind, args, due_at, error_class, last_error, fingerprint, dead_at, failed_at, subject)
+        SELECT queue, kind, args, now() + make_interval(secs => delay), class, error, fingerprint,
+               CASE WHEN class IS NOT NULL THEN now() END, CASE WHEN class IS NOT NULL THEN now() END, $9
+        FROM wish
         "#,
         &queues,
         &kinds,
         &args,
         &delays,
-        &classes as &[Option<String>],
-        &errors as &[Option<String>],
+        &failures.classes as &[Option<String>],
+        &failures.errors as &[Option<String>],
+        &failures.fingerprints as &[Option<String>],
+        &failures.messages as &[Option<String>],
         subject.map(|receipt| receipt.0),
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What the wishes carry that wait for an operator from the start.
+#[derive(Default)]
+struct BornDead {
+    classes: Vec<Option<String>>,
+    errors: Vec<Option<String>>,
+    fingerprints: Vec<Option<String>>,
+    messages: Vec<Option<String>>,
+}
+
+impl BornDead {
+    fn push(&mut self, wish: &Wish) {
+        let failure = if let Start::ByOperator { class, error } = &wish.start { Some((*class, error)) } else { None };
+        let sign = failure.map(|(class, error)| Signature::of(wish.effect.kind(), class, "", error));
+        self.classes.push(failure.map(|(class, _)| class.to_owned()));
+        self.errors.push(failure.map(|(_, error)| error.clone()));
+        self.fingerprints.push(sign.as_ref().map(|sign| sign.fingerprint.clone()));
+        self.messages.push(sign.map(|sign| sign.message));
+    }
 }
 
 /// Which of `queues` have a job that is due and are not held back.
@@ -150,12 +180,22 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
             LIMIT $2
             FOR UPDATE SKIP LOCKED
         ), buried AS (
-            UPDATE jobs SET dead_at = now(), phase = 'waiting', error_class = $4,
-                   last_error = coalesce(last_error, 'delivered ' || due.deliveries || ' times without an outcome')
+            UPDATE jobs SET dead_at = now(), failed_at = now(), phase = 'waiting', error_class = $4, error_code = '',
+                   last_error = $6,
+                   fingerprint = left(encode(sha256(convert_to(concat_ws(chr(31), jobs.kind, $4::text, '', $6::text), 'UTF8')), 'hex'), 16)
             FROM due WHERE jobs.id = due.id AND due.deliveries >= $5
-            RETURNING jobs.id, jobs.generation, jobs.kind
+            RETURNING jobs.*
+        ), told AS (
+            INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at, outcome, error_class, error, trace)
+            SELECT subject, id, queue, kind, created_at, ready_at, claimed_at, now(), 'dead', error_class, last_error, trace
+            FROM buried WHERE subject IS NOT NULL
+        ), grouped AS (
+            INSERT INTO error_groups (fingerprint, queue, kind, error_class, error_code, message)
+            SELECT DISTINCT fingerprint, queue, kind, error_class, error_code, last_error FROM buried
+            ON CONFLICT DO NOTHING
         ), handed AS (
-            UPDATE jobs SET due_at = now() + make_interval(secs => $3), generation = jobs.generation + 1, phase = 'dispatched'
+            UPDATE jobs SET due_at = now() + make_interval(secs => $3), ready_at = jobs.due_at,
+                   generation = jobs.generation + 1, phase = 'dispatched'
             FROM due WHERE jobs.id = due.id AND due.deliveries < $5
             RETURNING jobs.id, jobs.generation, jobs.kind
         )
@@ -168,6 +208,7 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
         window.as_secs_f64(),
         NO_OUTCOME,
         DELIVERIES_MAX,
+        NO_OUTCOME_TEXT,
     )
     .fetch_all(conn)
     .await?;
@@ -207,7 +248,8 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
     let windows: Vec<f64> = tickets.iter().map(|(_, window)| window.as_secs_f64()).collect();
     let rows = sqlx::query!(
         r#"
-        UPDATE jobs SET due_at = now() + make_interval(secs => ticket.seconds), deliveries = deliveries + 1, phase = 'running'
+        UPDATE jobs SET due_at = now() + make_interval(secs => ticket.seconds), deliveries = deliveries + 1, phase = 'running',
+               claimed_at = now()
         FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
         WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation
           AND phase = 'dispatched' AND dead_at IS NULL
@@ -233,13 +275,26 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
         .collect())
 }
 
-/// Deletes a job whose work is done; `false` when it is somebody else's by now.
+/// Deletes a job whose work is done, and keeps the story of the try; `false` when it is somebody else's by now.
 pub(crate) async fn delete(conn: &mut Connection, lease: Lease) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query!("DELETE FROM jobs WHERE id = $1 AND generation = $2 AND dead_at IS NULL", lease.job.0, lease.generation)
-            .execute(conn)
-            .await?;
-    Ok(done.rows_affected() == 1)
+    let deleted = sqlx::query_scalar!(
+        r#"
+        WITH gone AS (
+            DELETE FROM jobs WHERE id = $1 AND generation = $2 AND dead_at IS NULL
+            RETURNING *
+        ), told AS (
+            INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at, outcome, trace)
+            SELECT subject, id, queue, kind, created_at, ready_at, claimed_at, clock_timestamp(), 'done', trace
+            FROM gone WHERE subject IS NOT NULL
+        )
+        SELECT count(*) AS "count!" FROM gone
+        "#,
+        lease.job.0,
+        lease.generation
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(deleted == 1)
 }
 
 /// Locks a job for the rest of the transaction; `false` when it is somebody else's by now.
@@ -254,24 +309,44 @@ pub(crate) async fn hold(conn: &mut Connection, lease: Lease) -> Result<bool, St
     Ok(row.is_some())
 }
 
-/// Records a failed try: a later one follows, or the job is dead.
+/// Records a failed try and keeps its story: a later one follows, or the job is dead.
 pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
+    let error = shorten(&failure.error, ERROR_BYTES_MAX);
+    let signature = Signature::of(failure.kind, failure.class, &failure.code, error);
+    let recorded = sqlx::query_scalar!(
         r#"
-        UPDATE jobs SET failures = failures + 1, deliveries = 0, phase = 'waiting', error_class = $3, last_error = $4,
-               due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
-               dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
-        WHERE id = $1 AND generation = $2 AND dead_at IS NULL
+        WITH failed AS (
+            UPDATE jobs SET failures = failures + 1, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
+                   error_class = $3, error_code = $6, last_error = $4, fingerprint = $7,
+                   due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
+                   dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
+            WHERE id = $1 AND generation = $2 AND dead_at IS NULL
+            RETURNING *
+        ), told AS (
+            INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at,
+                                  outcome, error_class, error_code, error, trace)
+            SELECT subject, id, queue, kind, created_at, ready_at, claimed_at, failed_at,
+                   CASE WHEN dead_at IS NULL THEN 'retried' ELSE 'dead' END, error_class, error_code, last_error, trace
+            FROM failed WHERE subject IS NOT NULL
+        ), grouped AS (
+            INSERT INTO error_groups (fingerprint, queue, kind, error_class, error_code, message)
+            SELECT fingerprint, queue, kind, error_class, error_code, $8 FROM failed
+            ON CONFLICT DO NOTHING
+        )
+        SELECT count(*) AS "count!" FROM failed
         "#,
         lease.job.0,
         lease.generation,
         failure.class,
-        shorten(&failure.error, ERROR_BYTES_MAX),
+        error,
         failure.retry_after.map(|delay| delay.as_secs_f64()),
+        failure.code,
+        signature.fingerprint,
+        signature.message,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(recorded == 1)
 }
 
 /// Puts a claimed job back for others after `delay`. Its delivery counts when `is_counted`, so that a job

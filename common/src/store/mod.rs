@@ -17,6 +17,7 @@ pub mod events;
 pub mod flow;
 pub mod job_views;
 pub mod jobs;
+pub mod operator_actions;
 pub mod orders;
 pub mod queues;
 pub mod schedule;

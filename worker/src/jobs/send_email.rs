@@ -81,6 +81,10 @@ impl Classify for SendError {
         }
     }
 
+    fn code(&self) -> String {
+        if let Self::Mail(cause) = self { cause.code() } else { String::new() }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Operation(cause) => cause.verdict(),

@@ -128,6 +128,10 @@ impl Classify for SubmitError {
         }
     }
 
+    fn code(&self) -> String {
+        if let Self::Vendor(cause) = self { cause.code() } else { String::new() }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Operation(cause) => cause.verdict(),

@@ -81,6 +81,10 @@ impl Classify for TrackError {
         }
     }
 
+    fn code(&self) -> String {
+        if let Self::Analytics(cause) = self { cause.code() } else { String::new() }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Operation(cause) => cause.verdict(),

@@ -74,6 +74,10 @@ pub enum Verdict {
 pub trait Classify: Error + Send + Sync + 'static {
     /// A short class by which operators group failures.
     fn class(&self) -> &'static str;
+    /// The far side's code, such as an HTTP status; empty when there is none.
+    fn code(&self) -> String {
+        String::new()
+    }
     /// What should be done next.
     fn verdict(&self) -> Verdict;
 }
@@ -83,6 +87,8 @@ pub trait Classify: Error + Send + Sync + 'static {
 pub struct JobFailure {
     /// A short class by which operators group failures.
     pub class: &'static str,
+    /// The far side's code, such as an HTTP status; empty when there is none.
+    pub code: String,
     /// What went wrong, with its causes.
     pub error: String,
     /// What should be done next.
@@ -91,7 +97,7 @@ pub struct JobFailure {
 
 impl<E: Classify> From<E> for JobFailure {
     fn from(error: E) -> Self {
-        Self { class: error.class(), error: chain(&error), verdict: error.verdict() }
+        Self { class: error.class(), code: error.code(), error: chain(&error), verdict: error.verdict() }
     }
 }
 

@@ -52,12 +52,12 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
 }
 
 fn timed_out(after: Duration) -> JobFailure {
-    JobFailure { class: "timeout", error: format!("no end after {after:?}"), verdict: Verdict::Retry }
+    JobFailure { class: "timeout", code: String::new(), error: format!("no end after {after:?}"), verdict: Verdict::Retry }
 }
 
 fn panicked() -> JobFailure {
     // What a panic says may hold anything, so it is not repeated; the backtrace is on standard error.
-    JobFailure { class: "panic", error: "the job panicked".to_owned(), verdict: Verdict::Retry }
+    JobFailure { class: "panic", code: String::new(), error: "the job panicked".to_owned(), verdict: Verdict::Retry }
 }
 
 async fn put_back_unknown(services: &Services, job: &ClaimedJob) {
@@ -89,7 +89,7 @@ async fn settle_failure(
         }
     };
     tell(&delivery, kind, &failure, retry_after, outcome);
-    let record = Failure { class: failure.class, error: failure.error, retry_after };
+    let record = Failure { kind, class: failure.class, code: failure.code, error: failure.error, retry_after };
     let deadline = policy.run_window();
     loop {
         let settled = if outcome == "obsolete" {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn failure(class: &'static str, verdict: Verdict) -> JobFailure {
-        JobFailure { class, error: String::new(), verdict }
+        JobFailure { class, code: String::new(), error: String::new(), verdict }
     }
 
     #[test]

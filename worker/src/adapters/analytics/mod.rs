@@ -95,6 +95,10 @@ impl Classify for AnalyticsError {
         }
     }
 
+    fn code(&self) -> String {
+        if let Self::Status(status) = self { status.as_str().to_owned() } else { String::new() }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Status(status) if status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429) => Verdict::GiveUp,

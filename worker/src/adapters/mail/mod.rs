@@ -121,6 +121,13 @@ impl Classify for MailError {
         }
     }
 
+    fn code(&self) -> String {
+        match self {
+            Self::Send(cause) => cause.status().map(|code| code.to_string()).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Send(_) => Verdict::Retry,

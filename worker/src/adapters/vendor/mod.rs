@@ -205,6 +205,13 @@ impl Classify for VendorError {
         }
     }
 
+    fn code(&self) -> String {
+        match self {
+            Self::Busy { status, .. } | Self::Refused { status, .. } => status.as_str().to_owned(),
+            _ => String::new(),
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Busy { status, wait, .. } if status.as_u16() == 429 => {
