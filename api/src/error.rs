@@ -49,6 +49,11 @@ impl Fault {
         Self::Refused(StatusCode::NOT_FOUND, text.into())
     }
 
+    /// 409 with a text.
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::CONFLICT, text.into())
+    }
+
     /// 413 with a text.
     pub fn too_large(text: impl Into<String>) -> Self {
         Self::Refused(StatusCode::PAYLOAD_TOO_LARGE, text.into())

@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use vouch_common::{
-    domain::{effect::Queue, ids::JobId},
+    domain::{effect::Queue, failure::Signature, ids::JobId},
     operations::{OperationError, hand_out_jobs, settle_job},
-    store::jobs::Lease,
+    store::jobs::{self, Lease},
 };
 use vouch_tests::{TestApp, samples, wait_for};
 use vouch_worker::sweep;
@@ -54,6 +54,26 @@ async fn a_kind_or_version_of_another_release_is_put_back_and_dead_after_three_d
     })
     .await;
     app.wait_until_idle().await;
+    let fingerprint: String =
+        sqlx::query_scalar("SELECT DISTINCT fingerprint FROM jobs WHERE kind = 'send_email'").fetch_one(&app.db).await.unwrap();
+    let expected = Signature::of("send_email", jobs::NO_OUTCOME, "", jobs::NO_OUTCOME_TEXT);
+    assert_eq!(fingerprint, expected.fingerprint, "SQL and Rust agree on who failed alike");
+    assert_eq!(app.count("SELECT sum(jobs)::bigint FROM dead_tallies").await, 2);
+    app.sql("UPDATE jobs SET dead_at = NULL WHERE kind = 'send_email'").await;
+    app.sql("DELETE FROM jobs WHERE dead_at IS NOT NULL").await;
+    assert_eq!(app.count("SELECT sum(jobs)::bigint FROM dead_tallies").await, 0, "whoever comes back or goes is not counted");
+}
+
+#[tokio::test]
+async fn each_try_of_an_attempts_job_leaves_its_story() {
+    let app = TestApp::start().await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.wait_for_status(&receipt, "approved").await;
+    app.wait_until_idle().await;
+    let told = "SELECT count(DISTINCT kind) FROM job_runs WHERE outcome = 'done' AND queued_at <= ready_at AND ready_at <= claimed_at \
+                AND claimed_at <= ended_at";
+    assert_eq!(app.count(told).await, 4, "photos, vendor, result, mail");
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod pay_and_verify;
 mod payment;
 mod photos;
 mod processes;
+mod renewal;
 mod results_callback;
 mod reverification_mail;
 mod reverify;

@@ -19,6 +19,8 @@ struct Recurring {
 const SWEEP: Recurring = Recurring { name: "sweep", period: Duration::from_mins(1) };
 /// Removes objects that belong to no attempt, so that no photo stays for ever; forgets old keys of submissions.
 const LEFTOVERS: Recurring = Recurring { name: "leftovers", period: Duration::from_hours(1) };
+/// Tells learners whose verification has expired.
+const REMINDERS: Recurring = Recurring { name: "expiry_reminders", period: Duration::from_hours(1) };
 
 /// How often the clock is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,6 +34,9 @@ pub async fn run(services: Services, stop: CancellationToken) {
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
+        }
+        if is_due(&services, &REMINDERS).await {
+            sweep::remind(&services).await;
         }
         sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }

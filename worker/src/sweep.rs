@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{forget_submission_keys, hand_out_jobs, mend_stuck},
+    operations::{forget_submission_keys, hand_out_jobs, mend_stuck, remind_expired},
     photos::names,
     telemetry::chain,
 };
@@ -85,6 +85,23 @@ pub async fn forget_keys(services: &Services) {
         Ok(0) => {}
         Ok(forgotten) => tracing::info!(forgotten, "old keys of submissions were forgotten"),
         Err(error) => tracing::warn!(error = %chain(&error), "old keys could not be forgotten; the next sweep tries again"),
+    }
+}
+
+/// Asks for the mails that tell learners of an expired verification; returns how many.
+pub async fn remind(services: &Services) -> usize {
+    let settings = services.settings();
+    match remind_expired::remind(services.db(), settings.reminders, settings.validity.days_good_for, services.now()).await {
+        Ok(0) => 0,
+        Ok(told) => {
+            tracing::info!(told, "learners are told that their verification has expired");
+            services.wake();
+            told
+        }
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "expired verifications could not be looked at; the next hour tries again");
+            0
+        }
     }
 }
 

@@ -70,6 +70,8 @@ pub const CATALOGUE: &[Setting] = &[
     defaulted("VOUCH_SUPPORT_EMAIL", "support@example.com", BOTH, "Where learners can turn to."),
     defaulted("VOUCH_DAYS_GOOD_FOR", "365", BOTH, "Days for which an approval counts, from the submission."),
     defaulted("VOUCH_EXPIRING_SOON_DAYS", "28", BOTH, "Days before expiry from which a learner may verify again."),
+    defaulted("VOUCH_EXPIRY_MAILS", "2", &[Worker], "Mails that tell a learner of an expired verification; 0: none."),
+    defaulted("VOUCH_EXPIRY_MAIL_EVERY", "15d", &[Worker], "Time between two of them."),
     optional(
         "VOUCH_JWT_SECRET",
         &[Api],

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 use url::Url;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     shop::{Shop, read_shop},
 };
 use crate::{
-    domain::{backoff::Backoff, verification::Validity},
+    domain::{backoff::Backoff, renewal::Reminders, verification::Validity},
     photos::keys::MasterKeys,
     secret::Secret,
     vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
@@ -105,6 +106,8 @@ pub struct Settings {
     pub support_email: String,
     /// How long approvals count.
     pub validity: Validity,
+    /// Mails about approvals that have expired.
+    pub reminders: Reminders,
     /// How learners' tokens are verified; the api only.
     pub jwt: Option<Jwt>,
     /// An api key with every right.
@@ -151,6 +154,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let connections = reader.number("VOUCH_DATABASE_CONNECTIONS", 2..=500);
     let texts = read_texts(reader);
     let validity = read_validity(reader);
+    let reminders = if program == Program::Worker { read_reminders(reader) } else { Some(Reminders::NONE) };
     let vendor = read_vendor(reader);
     let mail = (program == Program::Worker).then(|| read_mail(reader));
     let analytics = read_analytics(reader);
@@ -176,6 +180,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         courseware_url: courseware_url.trim_end_matches('/').to_owned(),
         support_email,
         validity: validity?,
+        reminders: reminders?,
         jwt: jwt.flatten(),
         bootstrap_api_key: bootstrap.map(Secret::new),
         vendor: vendor?,
@@ -196,6 +201,12 @@ fn read_validity(reader: &mut Reader<'_>) -> Option<Validity> {
     let days_good_for = reader.number("VOUCH_DAYS_GOOD_FOR", 1..=36_500);
     let expiring_soon_days = reader.number("VOUCH_EXPIRING_SOON_DAYS", 0..=36_500);
     Some(Validity { days_good_for: days_good_for?, expiring_soon_days: expiring_soon_days? })
+}
+
+fn read_reminders(reader: &mut Reader<'_>) -> Option<Reminders> {
+    let mails = reader.number("VOUCH_EXPIRY_MAILS", 0..=100);
+    let every = reader.duration("VOUCH_EXPIRY_MAIL_EVERY", Duration::from_hours(24 * 365));
+    Some(Reminders { mails: mails?, every: TimeDelta::from_std(every?).unwrap_or(TimeDelta::MAX) })
 }
 
 fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {

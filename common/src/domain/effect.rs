@@ -80,6 +80,8 @@ pub enum MailTemplate {
     CreditEligible,
     /// A verdict on an attempt at a checkpoint, with how many tries are left. Source: reference 7.3.
     ReverificationStatus(Outcome),
+    /// The verification has expired, and how to renew it. Source: reference 10.3.
+    VerificationExpired,
 }
 
 impl MailTemplate {
@@ -92,6 +94,7 @@ impl MailTemplate {
             Self::Denied => "denied",
             Self::CreditEligible => "credit_eligible",
             Self::ReverificationStatus(_) => "reverification_status",
+            Self::VerificationExpired => "verification_expired",
         }
     }
 }

@@ -97,6 +97,13 @@ pub fn is_verified(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity)
     attempts.iter().any(|attempt| attempt.status == Status::Approved && counts(attempt))
 }
 
+/// Until when the learner is verified by the approval that lasts longest, if by any at `now`.
+#[must_use]
+pub fn verified_until(attempts: &[Attempt], now: DateTime<Utc>, days_good_for: u32) -> Option<DateTime<Utc>> {
+    let counts = |attempt: &&Attempt| attempt.status == Status::Approved && attempt.is_within_window(now, days_good_for);
+    attempts.iter().filter(counts).map(|attempt| attempt.expires_at(days_good_for)).max()
+}
+
 /// The newest attempt by which the learner is verified or waits for a verdict at `now`. Source: reference 2.4.
 #[must_use]
 pub fn valid_or_pending(attempts: &[Attempt], now: DateTime<Utc>, validity: Validity) -> Option<&Attempt> {

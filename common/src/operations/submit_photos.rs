@@ -146,7 +146,7 @@ pub async fn submit(db: &Db, who: &Submitter, new: ToSubmit<'_>, now: DateTime<U
         name: &accepted.name,
         created_at: now,
         copy_id_photo_from: accepted.copy_id_photo_from,
-        face_upload: &uploads.face,
+        face_upload: Some(&uploads.face),
         photo_id_upload: uploads.photo_id.as_deref(),
     };
     let attempt = attempts::insert(&mut tx, &row).await?;

@@ -56,7 +56,7 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) name: &'a str,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) copy_id_photo_from: Option<AttemptId>,
-    pub(crate) face_upload: &'a str,
+    pub(crate) face_upload: Option<&'a str>,
     pub(crate) photo_id_upload: Option<&'a str>,
 }
 

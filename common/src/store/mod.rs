@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod operator_actions;
 pub mod orders;
 pub mod queues;
+pub mod renewals;
 pub mod schedule;
 pub mod skips;
 pub mod submission_keys;

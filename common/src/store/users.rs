@@ -37,6 +37,11 @@ pub(crate) async fn find(conn: &mut Connection, id: UserId) -> Result<Option<Use
     }))
 }
 
+/// A learner's name, if there is such a learner; locked for the rest of the transaction.
+pub(crate) async fn lock_name(conn: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT full_name FROM users WHERE user_id = $1 FOR UPDATE", id.0).fetch_optional(conn).await?)
+}
+
 /// Inserts or overwrites a learner: the platform's word counts.
 pub(crate) async fn upsert(conn: &mut Connection, user: &User, now: DateTime<Utc>) -> Result<(), StoreError> {
     let done = sqlx::query!(

@@ -26,6 +26,8 @@ pub enum Move {
     ApproveByHand,
     /// An operator denies.
     DenyByHand,
+    /// An operator verifies a learner without photos; the attempt is made for that.
+    GrantByHand,
 }
 
 /// One line of the table.
@@ -44,7 +46,7 @@ pub struct Rule {
 }
 
 /// The whole state machine.
-pub const TABLE: [Rule; 9] = [
+pub const TABLE: [Rule; 10] = [
     Rule { step: Move::Prepare, from: &[Created], ignored_in: &[], to: Ready, name: "prepared" },
     Rule { step: Move::RejectAtIntake, from: &[Created], ignored_in: &[], to: Denied, name: "rejected_at_intake" },
     Rule { step: Move::Submit, from: &[Ready, MustRetry, Submitted], ignored_in: &[], to: Submitted, name: "submitted" },
@@ -78,6 +80,7 @@ pub const TABLE: [Rule; 9] = [
         to: Denied,
         name: "denied_by_hand",
     },
+    Rule { step: Move::GrantByHand, from: &[Created], ignored_in: &[], to: Approved, name: "granted_by_hand" },
 ];
 
 /// What the table says of a move in a state.
@@ -139,6 +142,7 @@ mod tests {
             (Move::SystemError, [No, No, To(MustRetry), To(MustRetry), Same, Same]),
             (Move::ApproveByHand, [No, No, To(Approved), To(Approved), Same, To(Approved)]),
             (Move::DenyByHand, [No, No, To(Denied), To(Denied), To(Denied), To(Denied)]),
+            (Move::GrantByHand, [To(Approved), No, No, No, No, No]),
         ];
         assert_eq!(expected.len(), TABLE.len());
         for (step, outcomes) in expected {

@@ -42,12 +42,13 @@ macro_rules! template {
 }
 
 const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../../templates/layout.html"));
-const FOLDERS: [[(&str, &str); 3]; 5] = [
+const FOLDERS: [[(&str, &str); 3]; 6] = [
     template!("photos_received"),
     template!("approved"),
     template!("denied"),
     template!("credit_eligible"),
     template!("reverification_status"),
+    template!("verification_expired"),
 ];
 
 pub(super) struct Renderer {
@@ -173,6 +174,7 @@ mod tests {
             MailTemplate::ReverificationStatus(Outcome::Approved),
             MailTemplate::ReverificationStatus(Outcome::Denied),
             MailTemplate::ReverificationStatus(Outcome::Error),
+            MailTemplate::VerificationExpired,
         ] {
             let mail = render(template);
             assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'));
