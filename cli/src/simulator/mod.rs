@@ -230,11 +230,11 @@ impl Shared {
     }
 
     /// Counts a submission and gives the script for it, with the fault that it must meet.
-    fn next_turn(&self) -> (Arc<Script>, Option<Fault>) {
+    fn next_turn(&self, name: &str) -> (Arc<Script>, Option<Fault>) {
         let now = self.now();
         let mut progress = self.progress();
         let age = (now - progress.script_set_at).to_std().unwrap_or_default();
-        let fault = progress.script.answer.fault_for(progress.submissions, age).cloned();
+        let fault = progress.script.answer.fault_for(name, progress.submissions, age).cloned();
         progress.submissions += 1;
         (Arc::clone(&progress.script), fault)
     }

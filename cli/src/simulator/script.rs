@@ -9,7 +9,8 @@
 //!   "verdicts": [{"name_contains": "Eve", "receipt": null,
 //!                 "verdict": {"result": "FAIL", "reason": [{"generalReasons": ["Name mismatch"]}], "message_type": "x"}}],
 //!   "inspect_photos": true,
-//!   "answer": {"delay_ms": 0, "fault": {"kind": "status", "status": 503}, "first": 3, "for_ms": 60000},
+//!   "answer": {"delay_ms": 0, "fault": {"kind": "status", "status": 503}, "first": 3, "for_ms": 60000,
+//!              "name_contains": "Eve"},
 //!   "callback": {"copies": 1, "covers": "date", "timing": "after_answer", "delay_ms": 0, "forgery": "wrong_secret",
 //!                "tries": 5, "backoff_ms": 200,
 //!                "followed_by": [{"verdict": {"result": "FAIL"}, "date_offset_s": -60, "delay_ms": 0}]}
@@ -201,15 +202,18 @@ pub struct AnswerScript {
     pub first: Option<u64>,
     /// The fault lasts only this long, in milliseconds from the setting of the script.
     pub for_ms: Option<u64>,
+    /// The fault meets only expected names with this part, in the same letters; the others are counted by `first` too.
+    pub name_contains: Option<String>,
 }
 
 impl AnswerScript {
-    /// Gives the fault for the submission with this place (from 0) and age of the script, if one is due.
+    /// Gives the fault for the submission of this name with this place (from 0) and age of the script, if one is due.
     #[must_use]
-    pub fn fault_for(&self, place: u64, script_age: Duration) -> Option<&Fault> {
+    pub fn fault_for(&self, name: &str, place: u64, script_age: Duration) -> Option<&Fault> {
         let is_early = self.first.is_none_or(|first| place < first);
         let is_young = self.for_ms.is_none_or(|for_ms| script_age < Duration::from_millis(for_ms));
-        self.fault.as_ref().filter(|_| is_early && is_young)
+        let is_meant = self.name_contains.as_deref().is_none_or(|part| name.contains(part));
+        self.fault.as_ref().filter(|_| is_early && is_young && is_meant)
     }
 }
 

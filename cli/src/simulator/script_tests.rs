@@ -62,11 +62,13 @@ fn a_fault_ends_after_its_number_or_its_time_whichever_comes_first() {
     let always = AnswerScript { fault, ..AnswerScript::default() };
     let age = Duration::from_millis;
 
-    assert!(both.fault_for(1, age(999)).is_some());
-    assert!(both.fault_for(2, age(0)).is_none());
-    assert!(both.fault_for(0, age(1_000)).is_none());
-    assert!(always.fault_for(u64::MAX, Duration::MAX).is_some());
-    assert!(AnswerScript::default().fault_for(0, age(0)).is_none());
+    assert!(both.fault_for("Eve", 1, age(999)).is_some());
+    assert!(both.fault_for("Eve", 2, age(0)).is_none());
+    assert!(both.fault_for("Eve", 0, age(1_000)).is_none());
+    assert!(always.fault_for("Eve", u64::MAX, Duration::MAX).is_some());
+    let some = AnswerScript { name_contains: Some("Mal".to_owned()), ..always.clone() };
+    assert!(some.fault_for("Mallory", 5, Duration::ZERO).is_some() && some.fault_for("Eve", 5, Duration::ZERO).is_none());
+    assert!(AnswerScript::default().fault_for("Eve", 0, age(0)).is_none());
 }
 
 #[test]

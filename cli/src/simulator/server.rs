@@ -91,7 +91,7 @@ async fn process(shared: Arc<Shared>, headers: HeaderMap, body: Vec<u8>) -> Repl
     };
     event.receipt = Some(submission.receipt.clone());
     event.name_sha256 = Some(hex::encode(Sha256::digest(&submission.name)));
-    let (script, fault) = shared.next_turn();
+    let (script, fault) = shared.next_turn(&submission.name);
     let delay = Duration::from_millis(script.answer.delay_ms);
     let Planned { reply, is_counted } = fault.as_ref().map_or_else(Planned::acceptance, Planned::fault);
     if !is_counted {
