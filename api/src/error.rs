@@ -10,6 +10,7 @@ use serde_json::json;
 use vouch_common::{
     adapters::objects::ObjectsError,
     operations::{OperationError, push_from_lms::PushRefused},
+    store::StoreError,
     telemetry::chain,
 };
 
@@ -144,6 +145,9 @@ impl From<OperationError> for Fault {
             OperationError::Store(store) if store.is_transient() => {
                 tracing::warn!(error = %chain(&error), "the database is away");
                 Self::Unavailable
+            }
+            OperationError::Store(StoreError::Unstorable(_)) => {
+                Self::bad_request("A text holds the character U+0000, which can't be kept. Nothing was changed.")
             }
             _ => {
                 tracing::error!(error = %chain(&error), "an operation failed");

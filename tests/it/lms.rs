@@ -101,3 +101,61 @@ async fn the_api_documents_itself_and_tells_how_it_is() {
         assert_eq!(app.api(Method::GET, path).send().await.unwrap().status(), status, "{path}");
     }
 }
+
+/// Pushes a part of the course; answers with the status.
+async fn push(app: &TestApp, document: &Value) -> u16 {
+    let course = format!("courses/{}", percent(samples::COURSE));
+    app.api(Method::PUT, &course).json(document).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn credit_that_was_switched_off_stays_off_until_it_is_switched_on() {
+    let app = TestApp::without_worker().await;
+    app.put_course().await;
+    let requirements = json!([{ "namespace": "grade", "name": "grade", "display_name": "G", "criteria": {} }]);
+    assert_eq!(push(&app, &json!({ "credit": { "enabled": false, "requirements": [] } })).await, 204);
+    assert_eq!(push(&app, &json!({ "credit": { "requirements": requirements } })).await, 400);
+    assert_eq!(push(&app, &json!({ "credit": { "providers": [{ "id": "u", "display_name": "U" }] } })).await, 204);
+    assert_eq!(app.count("SELECT count(*) FROM credit_courses WHERE is_enabled").await, 0);
+    assert_eq!(push(&app, &json!({ "credit": { "enabled": true, "requirements": requirements } })).await, 204);
+    assert_eq!(app.count("SELECT count(*) FROM credit_courses WHERE is_enabled").await, 1);
+}
+
+#[tokio::test]
+async fn a_country_is_told_once_in_one_list_and_what_is_absent_stays() {
+    let app = TestApp::without_worker().await;
+    app.put_course().await;
+    let embargo = |document: Value| json!({ "embargo": document });
+    let rules = async |rule: &str| app.count(&format!("SELECT count(*) FROM country_access_rules WHERE rule = '{rule}'")).await;
+    assert_eq!(push(&app, &embargo(json!({ "restricted": true, "blacklist": ["IR", "ir", "KP"] }))).await, 204);
+    assert_eq!(rules("blacklist").await, 2);
+    assert_eq!(push(&app, &embargo(json!({ "restricted": true, "message_key": "embargo" }))).await, 204);
+    assert_eq!(rules("blacklist").await, 2);
+    for bad in [json!({ "whitelist": ["IR"] }), json!({ "whitelist": ["Iran"] }), json!({ "message_key": "a\u{0}" })] {
+        let mut document = bad;
+        document["restricted"] = json!(true);
+        assert_eq!(push(&app, &embargo(document)).await, 400);
+    }
+    assert_eq!((rules("blacklist").await, rules("whitelist").await), (2, 0));
+    assert_eq!(push(&app, &embargo(json!({ "restricted": true, "blacklist": null, "whitelist": ["DE"] }))).await, 204);
+    assert_eq!((rules("blacklist").await, rules("whitelist").await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_text_that_postgres_cant_keep_is_refused_and_no_fault_of_ours() {
+    let app = TestApp::without_worker().await;
+    app.put_course().await;
+    let requirement = json!({ "namespace": "grade", "name": "grade", "display_name": "G", "criteria": { "note": "a\u{0}b" } });
+    assert_eq!(push(&app, &json!({ "credit": { "enabled": true, "requirements": [requirement] } })).await, 400);
+    assert_eq!(app.count("SELECT count(*) FROM credit_requirements WHERE display_name = 'G'").await, 0);
+}
+
+#[tokio::test]
+async fn no_call_may_be_larger_than_a_submission() {
+    let app = TestApp::without_worker().await;
+    let huge = format!("{{\"x\": \"{}\"}}", "y".repeat(25 * 1024 * 1024));
+    for (method, path) in [(Method::POST, "attempts"), (Method::PUT, "users/7")] {
+        let sent = app.api(method, path).header("content-type", "application/json").body(huge.clone()).send().await.unwrap();
+        assert_eq!(sent.status(), 413, "{path}");
+    }
+}

@@ -73,8 +73,11 @@ async fn each_refusal_has_its_text_and_changes_nothing() {
     assert_eq!(app.callback(&json!({ "Result": "PASS" })).send().await, text("edX ID None not found"));
     let unknown = "Result Unknown not understood. Known results: PASS, FAIL, SYSTEM FAIL";
     assert_eq!(app.callback(&verdict(&receipt, "Unknown")).send().await, text(unknown));
+    assert_eq!(app.callback(&verdict("a\u{0}", "PASS")).send().await, text("edX ID a\u{0} not found"));
+    let unknown = "Result \u{0} not understood. Known results: PASS, FAIL, SYSTEM FAIL";
+    assert_eq!(app.callback(&verdict(&receipt, "\u{0}")).send().await, text(unknown));
     untouched(&app, &receipt).await;
-    assert_eq!(app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'orphan'").await, 2);
+    assert_eq!(app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'orphan'").await, 3);
     app.finish().await;
 }
 
@@ -145,6 +148,17 @@ async fn a_system_failure_is_told_and_the_attempt_waits_for_another_try() {
     assert_eq!(app.get("users/7/verification").await["status"], "pending");
     assert_eq!(app.callback(&verdict(&receipt, "PASS")).send().await.0, 200);
     app.wait_for_status(&receipt, "approved").await;
+}
+
+#[tokio::test]
+async fn a_verdict_with_a_character_that_postgres_cant_keep_is_applied_without_it() {
+    let (app, receipt) = submitted().await;
+    let mut body = verdict(&receipt, "FAIL");
+    (body["MessageType"], body["Reason"]) = (json!("a\u{0}b"), json!([{ "generalReasons": ["x\u{0}y"] }]));
+    assert_eq!(app.callback(&body).send().await, (200, "OK!".to_owned()));
+    let attempt = app.wait_for_status(&receipt, "denied").await;
+    assert_eq!(attempt["error_code"], "ab");
+    app.finish().await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ const draft = {
   sendKey: newKey(),
   step: "",
   isSent: false,
-  name: [document.body.dataset.draftKey, page, facts.courseKey, facts.usageId].join(" "),
+  name: [document.body.dataset.draftKey, page, facts.courseKey, facts.usageId || facts.checkpointLocation].join(" "),
   saving: Promise.resolve(),
 
   hasPhotos() {

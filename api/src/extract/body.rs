@@ -23,6 +23,21 @@ pub async fn read(request: &Request, body: Body, bytes_max: usize) -> Result<Byt
     }
 }
 
+/// Lets no request of more than `bytes_max` reach a handler.
+///
+/// # Errors
+///
+/// As [`read`].
+pub async fn bounded(mut request: Request, bytes_max: usize) -> Result<Request, Fault> {
+    let body = request.take_body();
+    if body.is_empty() {
+        return Ok(request);
+    }
+    let bytes = read(&request, body, bytes_max).await?;
+    request.set_body(bytes);
+    Ok(request)
+}
+
 fn size(bytes: usize) -> String {
     match bytes / (1024 * 1024) {
         0 => format!("{} KiB", bytes / 1024),

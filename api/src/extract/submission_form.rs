@@ -9,7 +9,7 @@ use super::{body, csrf, form_kind::FormKind};
 use crate::error::Fault;
 
 /// Largest request: two photos in base64 with room for the rest.
-const BODY_BYTES_MAX: usize = 24 * 1024 * 1024;
+pub const BODY_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// A submission as it came: url-encoded, multipart or JSON.
 #[derive(Default)]
@@ -70,7 +70,12 @@ impl SubmissionForm {
         while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
             let Some(name) = part.name().map(str::to_owned) else { continue };
             let is_file = part.file_name().is_some() || part.content_type().is_some_and(|kind| kind.starts_with("image/"));
+            let is_unnamed = part.file_name() == Some("");
             let bytes = part.bytes().await.map_err(|_| broken())?;
+            if is_unnamed && bytes.is_empty() {
+                // A file field in which nobody chose a file.
+                continue;
+            }
             if is_file && form.set_photo(&name, SentPhoto::Bytes(bytes.clone()))? {
                 continue;
             }

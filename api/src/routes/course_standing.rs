@@ -10,6 +10,7 @@ use poem_openapi::{
 use vouch_common::{
     domain::{
         attempt::Status,
+        course_mode::{VERIFIED, asks_for_verification},
         course_standing::{self, Facts},
         ids::UserId,
         keys::CourseKey,
@@ -132,9 +133,11 @@ impl CourseStandings {
     }
 }
 
-/// The latest end of the approvals that count for these courses. Source: reference A.1.
+/// The latest end of the approvals that count for those of these courses whose certificate needs one. Source:
+/// reference A.1.
 fn good_until<'a>(state: &AppState, courses: impl Iterator<Item = &'a InCourse>) -> Option<String> {
     let validity = state.settings().validity;
+    let courses = courses.filter(|one| one.facts.enrolled_mode.as_deref().is_some_and(asks_for_verification));
     let counting = courses.filter_map(|one| verification::for_deadline(&one.facts.attempts, one.facts.deadline, validity));
     let approved = counting.filter(|attempt| attempt.status == Status::Approved);
     approved.map(|attempt| attempt.expires_at(validity.days_good_for)).max().map(times::day_in_figures)
@@ -144,7 +147,7 @@ fn view(state: &AppState, in_course: &InCourse, verification_good_until: Option<
     let (now, validity) = (state.now(), state.settings().validity);
     let facts: &Facts = &in_course.facts;
     let standing = verification::standing(&facts.attempts, now, validity).standing;
-    let verified_mode = facts.modes.iter().find(|mode| mode.asks_for_verification());
+    let verified_mode = facts.modes.iter().find(|mode| mode.slug == VERIFIED);
     CourseStandingView {
         course: in_course.course.to_string(),
         mode: facts.enrolled_mode.clone(),

@@ -26,12 +26,17 @@ mod submission;
 pub mod submit_photos;
 pub mod users;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Route, get, post};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Route, get, post};
 use poem_openapi::OpenApiService;
 
 use vouch_common::domain::pay_and_verify::Message;
 
-use crate::{error, pages, state::AppState};
+use crate::{
+    error,
+    extract::{body, submission_form::BODY_BYTES_MAX},
+    pages,
+    state::AppState,
+};
 
 /// The version of the HTTP interface.
 const INTERFACE_VERSION: &str = "1.0";
@@ -65,11 +70,16 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/metrics", get(health::numbers))
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
-        .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
+        .nest("/api/v1", api.into_endpoint().before(bounded).catch_all_error(error::problem_of))
         .with(poem::middleware::CookieJarManager::new())
         .with(poem::middleware::CatchPanic::new())
         .around(health::told)
         .data(state)
+}
+
+/// No call has more than a submission needs.
+async fn bounded(request: Request) -> poem::Result<Request> {
+    Ok(body::bounded(request, BODY_BYTES_MAX).await?)
 }
 
 /// The documented parts, under `/api/v1`.

@@ -53,7 +53,7 @@ impl Query {
             match name.as_ref() {
                 "skip-first-step" => query.skips_first_step = !value.is_empty(),
                 "checkpoint" => query.checkpoint = Some(value.into_owned()),
-                "contribution" if value.chars().count() <= CONTRIBUTION_LENGTH_MAX => {
+                "contribution" if value.chars().count() <= CONTRIBUTION_LENGTH_MAX && !value.contains(char::is_control) => {
                     query.contribution = Some(value.into_owned());
                 }
                 "payment" => query.payment = ["declined", "cancelled"].into_iter().find(|known| *known == value),

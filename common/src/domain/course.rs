@@ -37,7 +37,7 @@ pub struct CourseUpdate {
     /// Its way to credit.
     pub credit: Option<Option<CreditUpdate>>,
     /// Where it may not be taken.
-    pub embargo: Option<Option<Embargo>>,
+    pub embargo: Option<Option<EmbargoUpdate>>,
 }
 
 /// A track of a course. Source: reference 1.7.
@@ -75,8 +75,8 @@ pub struct ReverificationBlock {
 /// A course's way to credit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreditUpdate {
-    /// Whether credit can be earned.
-    pub is_enabled: bool,
+    /// Whether credit can be earned; `None` leaves it as it is.
+    pub is_enabled: Option<bool>,
     /// What it takes, in order; `None` leaves the list as it is.
     pub requirements: Option<Vec<CreditRequirement>>,
     /// Who gives it, in order; `None` leaves the list as it is.
@@ -118,9 +118,54 @@ pub struct Embargo {
     pub blacklist: Vec<String>,
 }
 
+/// What is told of a course's country rules; `None` leaves a part as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbargoUpdate {
+    /// Whether the rules hold at all.
+    pub is_restricted: bool,
+    /// Which message a blocked learner sees.
+    pub message_key: Option<String>,
+    /// Only these countries, unless empty; ISO codes in capitals.
+    pub whitelist: Option<Vec<String>>,
+    /// Not these countries.
+    pub blacklist: Option<Vec<String>>,
+}
+
+/// The message of a course of which no other was told.
+const DEFAULT_MESSAGE: &str = "default";
+
+impl EmbargoUpdate {
+    /// The rules after this was told.
+    ///
+    /// # Errors
+    ///
+    /// [`CourseFault::CountryInBothLists`].
+    pub fn after(&self, before: Option<Embargo>) -> Result<Embargo, CourseFault> {
+        let before = before.unwrap_or_else(|| Embargo {
+            is_restricted: false,
+            message_key: DEFAULT_MESSAGE.to_owned(),
+            whitelist: Vec::new(),
+            blacklist: Vec::new(),
+        });
+        let after = Embargo {
+            is_restricted: self.is_restricted,
+            message_key: self.message_key.clone().unwrap_or(before.message_key),
+            whitelist: self.whitelist.clone().unwrap_or(before.whitelist),
+            blacklist: self.blacklist.clone().unwrap_or(before.blacklist),
+        };
+        match after.whitelist.iter().find(|country| after.blacklist.contains(country)) {
+            Some(country) => Err(CourseFault::CountryInBothLists(country.clone())),
+            None => Ok(after),
+        }
+    }
+}
+
 /// Why what a platform says of a course is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CourseFault {
+    /// A country stands in both lists of an embargo.
+    #[error("{0} stands in both the whitelist and the blacklist")]
+    CountryInBothLists(String),
     /// A new course has no name.
     #[error("a new course needs a display_name")]
     NameMissing,
@@ -164,9 +209,6 @@ impl CourseUpdate {
         }
         once(blocks().map(|block| block.usage.as_str()))?;
         let Some(Some(credit)) = &self.credit else { return Ok(()) };
-        if !credit.is_enabled && credit.requirements.iter().flatten().next().is_some() {
-            return Err(CourseFault::RequirementsWithoutCredit);
-        }
         for requirement in credit.requirements.iter().flatten() {
             let texts =
                 [("namespace", &requirement.namespace), ("name", &requirement.name), ("display_name", &requirement.display_name)];

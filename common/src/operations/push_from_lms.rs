@@ -89,7 +89,11 @@ pub async fn put_course(
         put_credit(&mut tx, course, credit.as_ref()).await?;
     }
     if let Some(embargo) = &update.embargo {
-        courses::replace_embargo(&mut tx, course, embargo.as_ref()).await?;
+        let after = match embargo {
+            Some(told) => Some(told.after(courses::find_embargo(&mut tx, course).await?)?),
+            None => None,
+        };
+        courses::replace_embargo(&mut tx, course, after.as_ref()).await?;
     }
     tx.commit().await.map_err(crate::store::StoreError::from)?;
     Ok(())
@@ -128,7 +132,12 @@ async fn put_credit(conn: &mut Connection, course: &CourseKey, credit: Option<&C
         courses::replace_providers(conn, course, &[]).await?;
         return Ok(());
     };
-    courses::set_credit(conn, course, credit.is_enabled).await?;
+    let stored = courses::is_credit_enabled(conn, course).await?;
+    let is_enabled = credit.is_enabled.or(stored).unwrap_or(true);
+    if !is_enabled && credit.requirements.iter().flatten().next().is_some() {
+        return Err(CourseFault::RequirementsWithoutCredit.into());
+    }
+    courses::set_credit(conn, course, is_enabled).await?;
     if let Some(requirements) = &credit.requirements {
         courses::replace_requirements(conn, course, requirements).await?;
     }

@@ -66,9 +66,9 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
     let new = NewCallback {
         vendor: callback.vendor,
         event_key: &callback.event_key,
-        receipt: callback.receipt.map_or("", |receipt| jobs::shorten(receipt, 255)),
+        receipt: &storable(callback.receipt.unwrap_or_default()),
         attempt: attempt.as_ref().map(|attempt| attempt.id),
-        verdict: jobs::shorten(callback.result, 255),
+        verdict: &storable(callback.result),
         signed_at: callback.signed_at,
         received_at: now,
         is_signature_valid: callback.is_signature_valid,
@@ -88,4 +88,9 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
     }
     tx.commit().await?;
     Ok(outcome)
+}
+
+/// What is kept of a text of the vendor: its beginning, without what Postgres can't keep.
+fn storable(text: &str) -> String {
+    jobs::shorten(text, 255).replace('\0', "")
 }

@@ -160,6 +160,13 @@ pub(crate) async fn set_credit(conn: &mut Connection, course: &CourseKey, is_ena
     Ok(())
 }
 
+/// Whether credit can be earned in a course, if anything was told of that.
+pub(crate) async fn is_credit_enabled(conn: &mut Connection, course: &CourseKey) -> Result<Option<bool>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT is_enabled FROM credit_courses WHERE course_key = $1", course.as_str())
+        .fetch_optional(conn)
+        .await?)
+}
+
 /// Makes these the active requirements, in this order; statuses of all survive. Source: reference 8.3.
 pub(crate) async fn replace_requirements(
     conn: &mut Connection,
@@ -211,6 +218,30 @@ pub(crate) async fn replace_providers(
     Ok(())
 }
 
+/// A course's country rules, if any hold.
+pub(crate) async fn find_embargo(conn: &mut Connection, course: &CourseKey) -> Result<Option<Embargo>, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        SELECT message_key,
+               coalesce(array_agg(country) FILTER (WHERE rule = 'whitelist'), '{}') AS "whitelist!",
+               coalesce(array_agg(country) FILTER (WHERE rule = 'blacklist'), '{}') AS "blacklist!"
+        FROM restricted_courses
+        LEFT JOIN country_access_rules USING (course_key)
+        WHERE course_key = $1
+        GROUP BY message_key
+        "#,
+        course.as_str()
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Embargo {
+        is_restricted: true,
+        message_key: row.message_key,
+        whitelist: row.whitelist,
+        blacklist: row.blacklist,
+    }))
+}
+
 /// Replaces a course's country rules; `None`, or rules that do not hold, lift them.
 pub(crate) async fn replace_embargo(
     conn: &mut Connection,
@@ -230,8 +261,7 @@ pub(crate) async fn replace_embargo(
         sqlx::query!(
             r#"
             INSERT INTO country_access_rules (course_key, country, rule)
-            SELECT $1, upper(country), $2 FROM unnest($3::text[]) AS countries (country)
-            ON CONFLICT (course_key, country) DO UPDATE SET rule = excluded.rule
+            SELECT DISTINCT $1, country, $2 FROM unnest($3::text[]) AS countries (country)
             "#,
             course.as_str(),
             rule,

@@ -28,6 +28,9 @@ pub enum StoreError {
     /// A migration failed.
     #[error("a migration failed")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// A text that came from outside holds U+0000, which Postgres does not keep.
+    #[error("a text holds a character that can't be kept")]
+    Unstorable(#[source] sqlx::Error),
     /// It refused the statement: a fault of ours.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
@@ -60,6 +63,7 @@ impl From<sqlx::Error> for StoreError {
             Some(code) if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006" => {
                 return Self::Unavailable(error);
             }
+            Some("22021" | "22P05") => return Self::Unstorable(error),
             Some(_) => return Self::Refused(error),
             None => {}
         }

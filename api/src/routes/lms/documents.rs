@@ -9,7 +9,8 @@ use serde_json::Value;
 use vouch_common::{
     domain::{
         course::{
-            BlockPlace, CourseMode, CourseUpdate, CreditProvider, CreditRequirement, CreditUpdate, Embargo, ReverificationBlock,
+            BlockPlace, CourseMode, CourseUpdate, CreditProvider, CreditRequirement, CreditUpdate, EmbargoUpdate,
+            ReverificationBlock,
         },
         ids::UserId,
         keys::UsageKey,
@@ -120,9 +121,8 @@ struct BlockDocument {
 /// A course's way to credit.
 #[derive(Object)]
 struct CreditDocument {
-    /// Whether credit can be earned.
-    #[oai(default = "yes")]
-    enabled: bool,
+    /// Whether credit can be earned; true in a course of which no credit was told before.
+    enabled: Option<bool>,
     /// What it takes, in order.
     requirements: MaybeUndefined<Vec<RequirementDocument>>,
     /// Who gives it, in order.
@@ -157,18 +157,17 @@ struct EmbargoDocument {
     /// Whether the rules hold at all.
     restricted: bool,
     /// Which message a blocked learner sees.
-    #[oai(default = "default_message")]
-    message_key: String,
-    /// Only these countries, unless empty.
-    #[oai(default)]
-    whitelist: Vec<String>,
+    message_key: Option<String>,
+    /// Only these countries, unless empty; ISO codes of two letters.
+    whitelist: MaybeUndefined<Vec<String>>,
     /// Not these countries.
-    #[oai(default)]
-    blacklist: Vec<String>,
+    blacklist: MaybeUndefined<Vec<String>>,
 }
 
-fn default_message() -> String {
-    "default".to_owned()
+/// A country as ISO 3166-1 has it, in capitals.
+fn read_country(text: &str) -> Result<String, Fault> {
+    let is_code = text.len() == 2 && text.chars().all(|letter| letter.is_ascii_alphabetic());
+    if is_code { Ok(text.to_ascii_uppercase()) } else { Err(Fault::bad_request("A country must be an ISO code of two letters.")) }
 }
 
 /// A text of bounded length without control characters.
@@ -236,7 +235,7 @@ impl CourseDocument {
             modes: list("modes", self.modes, ModeDocument::into_mode)?,
             reverification_blocks: list("reverification_blocks", self.reverification_blocks, BlockDocument::into_block)?,
             credit,
-            embargo: told(self.embargo).map(|embargo| embargo.map(EmbargoDocument::into_embargo)),
+            embargo: told(self.embargo).map(|embargo| embargo.map(EmbargoDocument::into_embargo).transpose()).transpose()?,
         })
     }
 }
@@ -318,12 +317,12 @@ impl RequirementDocument {
 }
 
 impl EmbargoDocument {
-    fn into_embargo(self) -> Embargo {
-        Embargo {
+    fn into_embargo(self) -> Result<EmbargoUpdate, Fault> {
+        Ok(EmbargoUpdate {
             is_restricted: self.restricted,
-            message_key: self.message_key,
-            whitelist: self.whitelist,
-            blacklist: self.blacklist,
-        }
+            message_key: optional("message_key", self.message_key)?,
+            whitelist: list("whitelist", self.whitelist, |country| read_country(&country))?,
+            blacklist: list("blacklist", self.blacklist, |country| read_country(&country))?,
+        })
     }
 }

@@ -201,6 +201,8 @@ fn read_verdict(body: &Json, event_key: [u8; 32]) -> Callback {
             .map(python::to_text)
             .unwrap_or_default()
             .chars()
+            // Postgres keeps no U+0000 in a text.
+            .filter(|letter| *letter != '\0')
             .take(MESSAGE_TYPE_CHARACTERS_MAX)
             .collect(),
         signed_at: None,

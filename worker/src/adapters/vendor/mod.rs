@@ -133,6 +133,8 @@ async fn read_answer(mut response: reqwest::Response) -> Result<String, VendorEr
             break;
         }
     }
+    // Postgres keeps no U+0000 in a text.
+    bytes.retain(|byte| *byte != 0);
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
