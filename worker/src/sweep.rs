@@ -93,7 +93,7 @@ pub async fn gauge(services: &Services) {
     let Ok(depths) = hand_out_jobs::depths(services.db()).await else { return };
     for depth in depths {
         let queue = depth.queue.as_str();
-        #[expect(clippy::cast_precision_loss, reason = "a count up to 10,000")]
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
         let (waiting, dead) = (depth.waiting as f64, depth.dead as f64);
         metrics::gauge!("vouch_queue_waiting", "queue" => queue).set(waiting);
         metrics::gauge!("vouch_queue_dead", "queue" => queue).set(dead);
