@@ -15,6 +15,7 @@ pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
+pub mod queue_history;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -82,6 +83,7 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    queue_history::Numbers,
 );
 
 /// The documented part, under `/api/v1`.
@@ -97,6 +99,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

@@ -22,6 +22,7 @@ pub mod read_receipt;
 pub mod record_callback;
 pub mod record_submission;
 pub mod request_credit;
+pub mod sample_queues;
 pub mod set_requirement;
 pub mod settle_job;
 pub mod settle_payment;
