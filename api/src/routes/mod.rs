@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod attempts;
 pub mod checkpoints;
+pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
@@ -62,7 +63,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::numbers))
+        .at("/metrics", get(health::metrics_page))
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
         .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))

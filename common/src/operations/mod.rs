@@ -18,6 +18,7 @@ pub mod read_checkpoints;
 pub mod read_course_standing;
 pub mod read_credit;
 pub mod read_deadline;
+pub mod read_gauges;
 pub mod read_receipt;
 pub mod record_callback;
 pub mod record_submission;

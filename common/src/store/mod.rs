@@ -15,6 +15,7 @@ pub mod deadlines;
 pub mod error;
 pub mod events;
 pub mod flow;
+pub mod gauges;
 pub mod job_views;
 pub mod jobs;
 pub mod operator_actions;

@@ -90,21 +90,16 @@ pub(crate) async fn purge(conn: &mut Connection, age: Duration) -> Result<u64, S
 pub(crate) async fn list(conn: &mut Connection, hours: i32) -> Result<Vec<QueuePoint>, StoreError> {
     let rows = sqlx::query!(
         r#"
-        WITH step AS (
-            SELECT $1::float8 * 3600 / $2::float8 AS seconds
-        ), first AS (
-            SELECT floor(extract(epoch FROM now())::float8 / seconds) - $2::float8 + 1 AS step, seconds FROM step
-        )
-        SELECT max(at) AS "at!", queue, sum(done)::bigint AS "done!", sum(failed)::bigint AS "failed!",
+        SELECT max(at) AS "at!", queue, sum(done::float8)::bigint AS "done!", sum(failed::float8)::bigint AS "failed!",
                max(waiting) AS "waiting!", max(dead) AS "dead!", max(oldest_due_seconds) AS "oldest_due_seconds!",
-               sum(wait_seconds * (done + failed)) / nullif(sum(done + failed), 0)::float8 AS wait_seconds,
-               sum(run_seconds * (done + failed)) / nullif(sum(done + failed), 0)::float8 AS run_seconds
-        FROM queue_samples, first
-        WHERE at >= to_timestamp(first.step * first.seconds)
-        GROUP BY queue, floor(extract(epoch FROM at)::float8 / first.seconds)
+               sum(wait_seconds * (done + failed)) / nullif(sum((done + failed)::float8), 0) AS wait_seconds,
+               sum(run_seconds * (done + failed)) / nullif(sum((done + failed)::float8), 0) AS run_seconds
+        FROM queue_samples
+        WHERE at >= (SELECT date_bin(make_interval(secs => $1), now(), 'epoch') - ($2::float8 - 1) * make_interval(secs => $1))
+        GROUP BY queue, date_bin(make_interval(secs => $1), at, 'epoch')
         ORDER BY 1, queue
         "#,
-        f64::from(hours),
+        f64::from(hours) * 3600.0 / f64::from(POINTS_MAX),
         f64::from(POINTS_MAX),
     )
     .fetch_all(conn)
