@@ -59,7 +59,14 @@ fn show(gauges: &Gauges) {
     for depth in &gauges.depths {
         let queue = depth.queue.as_str();
         metrics::gauge!("vouch_queue_oldest_due_seconds", "queue" => queue).set(depth.oldest_due_seconds);
-        for (place, jobs) in [("due", depth.waiting), ("dead", depth.dead)] {
+        let places = [
+            ("due", depth.due),
+            ("dispatched", depth.dispatched),
+            ("running", depth.running),
+            ("scheduled", depth.scheduled),
+            ("dead", depth.dead),
+        ];
+        for (place, jobs) in places {
             metrics::gauge!("vouch_queue_jobs", "queue" => queue, "place" => place).set(number(jobs));
         }
     }
