@@ -33,7 +33,6 @@ pub async fn run(services: Services, stop: CancellationToken) {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
         }
-        sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }
     }
 }

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod attempts;
 pub mod checkpoints;
+pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
@@ -15,6 +16,7 @@ pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
+pub mod queue_history;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -61,7 +63,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::numbers))
+        .at("/metrics", get(health::metrics_page))
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
         .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
@@ -82,6 +84,7 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    queue_history::Numbers,
 );
 
 /// The documented part, under `/api/v1`.
@@ -97,6 +100,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

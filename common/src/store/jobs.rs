@@ -23,7 +23,7 @@ pub const NO_OUTCOME: &str = "no_outcome";
 pub const NO_OUTCOME_TEXT: &str = "delivered again and again without an outcome: it ends its worker";
 
 /// A job that was handed out: what travels through Redis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ticket {
     /// The job.
     pub id: JobId,
@@ -31,6 +31,11 @@ pub struct Ticket {
     pub generation: i32,
     /// Its kind, which sets the run window at the claim.
     pub kind: String,
+    /// For how long it had been due.
+    pub overdue_seconds: f64,
+    /// Where it was lost, when it had been handed out before: nobody claimed it (`dispatched`), or whoever did
+    /// never ended (`running`).
+    pub lost: Option<&'static str>,
 }
 
 /// A job that a worker claimed and may act on.
@@ -48,6 +53,10 @@ pub struct ClaimedJob {
     pub failures: i32,
     /// The attempt that it serves.
     pub subject: Option<Uuid>,
+    /// For how long it was due before it was claimed.
+    pub waited_seconds: f64,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// The right to act on a job: as long as the row has this generation.
@@ -161,7 +170,7 @@ pub(crate) async fn queues_with_due(conn: &mut Connection, queues: &[Queue]) -> 
 }
 
 /// What a handing-out did.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct HandedOut {
     /// The jobs to put on the queue's list.
     pub tickets: Vec<Ticket>,
@@ -174,7 +183,7 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
     let rows = sqlx::query!(
         r#"
         WITH due AS (
-            SELECT id, deliveries FROM jobs
+            SELECT id, deliveries, phase FROM jobs
             WHERE queue = $1 AND dead_at IS NULL AND due_at <= now()
             ORDER BY due_at
             LIMIT $2
@@ -197,11 +206,13 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
             UPDATE jobs SET due_at = now() + make_interval(secs => $3), ready_at = jobs.due_at,
                    generation = jobs.generation + 1, phase = 'dispatched'
             FROM due WHERE jobs.id = due.id AND due.deliveries < $5
-            RETURNING jobs.id, jobs.generation, jobs.kind
+            RETURNING jobs.id, jobs.generation, jobs.kind, due.phase, extract(epoch FROM now() - jobs.ready_at)::float8 AS overdue
         )
-        SELECT id AS "id!", generation AS "generation!", kind AS "kind!", true AS "is_handed!" FROM handed
+        SELECT id AS "id!", generation AS "generation!", kind AS "kind!", true AS "is_handed!", phase AS "phase!",
+               overdue AS "overdue!"
+        FROM handed
         UNION ALL
-        SELECT id, generation, kind, false FROM buried
+        SELECT id, generation, kind, false, phase, 0 FROM buried
         "#,
         queue.as_str(),
         limit,
@@ -215,7 +226,9 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
     let mut out = HandedOut::default();
     for row in rows {
         if row.is_handed {
-            out.tickets.push(Ticket { id: JobId(row.id), generation: row.generation, kind: row.kind });
+            let lost = ["dispatched", "running"].into_iter().find(|phase| *phase == row.phase);
+            let (id, generation, kind) = (JobId(row.id), row.generation, row.kind);
+            out.tickets.push(Ticket { id, generation, kind, overdue_seconds: row.overdue, lost });
         } else {
             out.buried += 1;
         }
@@ -254,7 +267,8 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
         WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation
           AND phase = 'dispatched' AND dead_at IS NULL
           AND NOT EXISTS (SELECT 1 FROM queue_controls WHERE queue_controls.queue = jobs.queue AND held_until > now())
-        RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject
+        RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject, trace,
+                  coalesce(greatest(extract(epoch FROM now() - ready_at), 0), 0)::float8 AS "waited_seconds!"
         "#,
         &ids,
         &generations,
@@ -271,6 +285,8 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
             deliveries: row.deliveries,
             failures: row.failures,
             subject: row.subject,
+            waited_seconds: row.waited_seconds,
+            trace: row.trace,
         })
         .collect())
 }

@@ -36,6 +36,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
     };
     let policy = jobs::policy(&effect, services.settings());
     let kind = effect.kind();
+    metrics::histogram!("vouch_job_wait_seconds", "kind" => kind).record(job.waited_seconds);
     let started = Instant::now();
     let attempt = AssertUnwindSafe(tokio::time::timeout(policy.timeout, jobs::run(services, delivery, effect))).catch_unwind();
     let result = match attempt.await {

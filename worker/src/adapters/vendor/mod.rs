@@ -1,10 +1,10 @@
 //! The vendor, as a client: encrypts photos for it, and posts attempts to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use rand::rngs::SysRng;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 use url::Url;
 use vouch_common::{
     config::{Settings, Vendor},
@@ -115,11 +115,34 @@ impl VendorClient {
         for (name, value) in &signed.headers {
             post = post.header(name, value);
         }
-        let response = post.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let answer = read_answer(response).await?;
-        judge(status, retry_after(wish.as_deref(), now), answer)
+        let started = Instant::now();
+        let answered = answer_to(post, now).await;
+        metrics::histogram!("vouch_vendor_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("vouch_vendor_answers_total", "class" => answer_class(&answered)).increment(1);
+        answered
+    }
+}
+
+async fn answer_to(post: RequestBuilder, now: DateTime<Utc>) -> Result<(), VendorError> {
+    let response = post.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let answer = read_answer(response).await?;
+    judge(status, retry_after(wish.as_deref(), now), answer)
+}
+
+/// The class under which an answer is counted.
+fn answer_class(answered: &Result<(), VendorError>) -> &'static str {
+    match answered {
+        Err(VendorError::Unreachable(cause)) if cause.is_timeout() => "timeout",
+        Err(VendorError::Busy { status, .. } | VendorError::Refused { status, .. }) => match status.as_u16() {
+            429 => "429",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        },
+        Err(_) => "unreachable",
+        Ok(()) => "2xx",
     }
 }
 
