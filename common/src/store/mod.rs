@@ -6,6 +6,7 @@
 pub mod analytics_events;
 pub mod api_keys;
 pub mod attempts;
+pub mod breakers;
 pub mod callbacks;
 pub mod checkpoints;
 pub mod courses;

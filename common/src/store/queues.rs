@@ -5,7 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Connection, StoreError};
-use crate::domain::{bucket::Bucket, effect::Queue, operator::Order};
+use crate::domain::{
+    breaker::{RECOVERY_RATE, RECOVERY_STEP},
+    bucket::Bucket,
+    effect::Queue,
+    operator::Order,
+};
 
 /// The brakes of a queue.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,15 +73,14 @@ pub(crate) async fn now(conn: &mut Connection) -> Result<DateTime<Utc>, StoreErr
     Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await?)
 }
 
-/// The brakes of all queues that ever had one, or of `queue` alone.
-pub(crate) async fn list(conn: &mut Connection, queue: Option<Queue>) -> Result<Vec<QueueControl>, StoreError> {
+/// The brakes of all queues that ever had one.
+pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<QueueControl>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"
         SELECT queue, paused_at, paused_by, paused_reason, held_until, reason, rate_limit, limit_reason, tokens, filled_at
-        FROM queue_controls WHERE $1::text IS NULL OR queue = $1
-        "#,
-        queue.map(Queue::as_str),
+        FROM queue_controls
+        "#
     )
     .fetch_all(conn)
     .await?;
@@ -214,7 +218,7 @@ pub(crate) async fn set_bucket(conn: &mut Connection, queue: Queue, bucket: Buck
 /// one through, and the limit has something left.
 pub(crate) async fn list_with_due(conn: &mut Connection, queues: &[Queue]) -> Result<Vec<Queue>, StoreError> {
     let names: Vec<String> = queues.iter().map(|queue| queue.as_str().to_owned()).collect();
-    // What a recovery allows right now is seen when it is taken: it brings more than the relay looks.
+    // A look only: what may go is decided where it is taken, under a lock.
     let rows = sqlx::query_scalar!(
         r#"
         SELECT wanted.queue AS "queue!"
@@ -224,12 +228,19 @@ pub(crate) async fn list_with_due(conn: &mut Connection, queues: &[Queue]) -> Re
               SELECT 1 FROM queue_controls
               WHERE queue_controls.queue = wanted.queue
                 AND (held_until > now() OR paused_at IS NOT NULL
-                     OR tokens + greatest(extract(epoch FROM now() - filled_at)::float8, 0) * rate_limit < 1))
+                     OR tokens + greatest(extract(epoch FROM now() - filled_at), 0)::float8 * rate_limit < 1))
           AND NOT EXISTS (
               SELECT 1 FROM breakers
-              WHERE breakers.queue = wanted.queue AND state = 'open' AND (until > now()) IS NOT FALSE)
+              WHERE breakers.queue = wanted.queue AND CASE state
+                  WHEN 'open' THEN until IS NULL OR until > now()
+                  WHEN 'recovering' THEN until > now()
+                      AND tokens + greatest(extract(epoch FROM now() - filled_at), 0)::float8
+                          * $2::float8 * power(2, floor(extract(epoch FROM now() - since) / $3::float8)) < 1
+                  ELSE false END)
         "#,
         &names,
+        RECOVERY_RATE,
+        RECOVERY_STEP.as_seconds_f64(),
     )
     .fetch_all(conn)
     .await?;
