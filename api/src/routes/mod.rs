@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod breakers;
 pub mod checkpoints;
 pub mod counted;
 pub mod course_standing;
@@ -17,6 +18,7 @@ pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
 pub mod queue_history;
+pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -84,6 +86,7 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    queues::Braking,
     queue_history::Numbers,
 );
 
@@ -100,6 +103,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        queues::Braking,
         queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
