@@ -1,6 +1,7 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod brakes;
 mod browser;
 mod bulk;
 mod checkpoints;

@@ -121,7 +121,7 @@ pub(crate) async fn save(conn: &mut Connection, named: &NamedBreaker) -> Result<
     Ok(())
 }
 
-/// Gives jobs a try back that an outage took.
+/// Gives jobs back the tries that an outage took, to each as many as it stands there.
 pub(crate) async fn forgive(conn: &mut Connection, jobs: &[JobId]) -> Result<u64, StoreError> {
     if jobs.is_empty() {
         return Ok(0);
@@ -129,8 +129,11 @@ pub(crate) async fn forgive(conn: &mut Connection, jobs: &[JobId]) -> Result<u64
     let ids: Vec<i64> = jobs.iter().map(|job| job.0).collect();
     let done = sqlx::query!(
         r#"
-        WITH theirs AS (SELECT id FROM jobs WHERE id = ANY($1) AND dead_at IS NULL AND failures > 0 ORDER BY id FOR UPDATE)
-        UPDATE jobs SET failures = failures - 1 FROM theirs WHERE jobs.id = theirs.id
+        WITH taken AS (SELECT id, count(*)::int AS tries FROM unnest($1::bigint[]) AS taken (id) GROUP BY id),
+             theirs AS (SELECT id FROM jobs WHERE id = ANY($1) AND dead_at IS NULL ORDER BY id FOR UPDATE)
+        UPDATE jobs SET failures = greatest(failures - tries, 0)
+        FROM theirs JOIN taken ON taken.id = theirs.id
+        WHERE jobs.id = theirs.id
         "#,
         &ids
     )
