@@ -19,6 +19,7 @@ pub mod error;
 pub mod error_groups;
 pub mod events;
 pub mod flow;
+pub mod job_rows;
 pub mod job_runs;
 pub mod job_search;
 pub mod job_views;
