@@ -9,6 +9,7 @@ pub mod course_standing;
 pub mod create_order;
 pub mod credit;
 pub mod embargo;
+pub mod finding;
 pub mod health;
 pub mod lms;
 pub mod machine_submission;
@@ -88,6 +89,7 @@ type Parts = (
     machine_submission::MachineSubmissions,
     queues::Braking,
     queue_history::Numbers,
+    finding::Finding,
 );
 
 /// The documented part, under `/api/v1`.
@@ -105,6 +107,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         machine_submission::MachineSubmissions,
         queues::Braking,
         queue_history::Numbers,
+        finding::Finding,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
