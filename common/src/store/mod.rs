@@ -16,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod flow;
 pub mod gauges;
+pub mod job_births;
 pub mod job_views;
 pub mod jobs;
 pub mod operator_actions;

@@ -9,12 +9,13 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use tracing::{Instrument, field::Empty};
 use vouch_common::{
     domain::{backoff::clamp_retry_after, effect::Effect},
     ids::random_fraction,
     operations::{OperationError, settle_job},
     store::jobs::{ClaimedJob, Failure},
-    telemetry::chain,
+    telemetry::{chain, trace},
 };
 
 use super::job::{Delivery, JobFailure, Policy, Verdict};
@@ -29,6 +30,28 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs a claimed job to its end. It never fails: the outcome is in the ledger, or the lease runs out.
 pub async fn run(services: &Services, job: &ClaimedJob) {
+    let span = tracing::info_span!(
+        parent: None,
+        "job.run",
+        otel.name = format!("job.{}", job.kind),
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        job.id = %job.lease.job,
+        job.kind = job.kind,
+        job.queue = Empty,
+        job.tries = job.failures + 1,
+        job.deliveries = job.deliveries,
+        job.waited_seconds = job.waited_seconds,
+        job.outcome = Empty,
+        error.class = Empty,
+        error.code = Empty,
+        attempt.receipt = job.subject.map(tracing::field::display),
+    );
+    trace::continue_from(&span, job.trace.as_deref());
+    run_in_span(services, job).instrument(span).await;
+}
+
+async fn run_in_span(services: &Services, job: &ClaimedJob) {
     let delivery = Delivery::from(job);
     let Ok(effect) = Effect::from_parts(&job.kind, &job.args) else {
         put_back_unknown(services, job).await;
@@ -36,6 +59,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
     };
     let policy = jobs::policy(&effect, services.settings());
     let kind = effect.kind();
+    tracing::Span::current().record("job.queue", policy.queue.as_str());
     metrics::histogram!("vouch_job_wait_seconds", "kind" => kind).record(job.waited_seconds);
     let started = Instant::now();
     let attempt = AssertUnwindSafe(tokio::time::timeout(policy.timeout, jobs::run(services, delivery, effect))).catch_unwind();
@@ -50,6 +74,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
         Err(failure) => settle_failure(services, (delivery, kind), &policy, failure, started).await,
     };
     metrics::counter!("vouch_jobs_total", "kind" => kind, "outcome" => outcome).increment(1);
+    tracing::Span::current().record("job.outcome", outcome);
 }
 
 fn timed_out(after: Duration) -> JobFailure {
@@ -90,6 +115,11 @@ async fn settle_failure(
         }
     };
     tell(&delivery, kind, &failure, retry_after, outcome);
+    let span = tracing::Span::current();
+    span.record("error.class", failure.class).record("error.code", failure.code.as_str());
+    if matches!(outcome, "dead" | "retried") {
+        span.record("otel.status_code", "ERROR");
+    }
     let record = Failure { kind, class: failure.class, code: failure.code, error: failure.error, retry_after };
     let deadline = policy.run_window();
     loop {
