@@ -1,7 +1,12 @@
 //! One trace from the submission to the mail, with nothing personal in it.
 
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+};
+
 use opentelemetry_proto::tonic::trace::v1::Span;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use url::Url;
 use vouch_common::telemetry;
@@ -10,6 +15,8 @@ use vouch_tests::{
     collector::{Collector, attribute},
     samples, wait_for,
 };
+
+use crate::processes::program;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -119,4 +126,25 @@ async fn without_a_collector_the_ledger_and_the_attempt_name_one_trace_all_the_s
     assert_eq!(app.count(traces).await, 1);
     app.finish().await;
     telemetry.stop().await;
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_names_the_trace_that_the_ledger_names() {
+    let app = TestApp::without_worker().await;
+    let receipt = app.submit(7, "Zyxwv Marker", json!({})).await;
+    let mut worker = program("vouch-worker").envs(app.settings.iter().cloned()).stderr(Stdio::piped()).spawn().unwrap();
+    app.wait_for_status(&receipt, "approved").await;
+    app.wait_until_idle().await;
+    assert!(Command::new("kill").args(["-TERM", &worker.id().to_string()]).status().unwrap().success());
+    let mut text = String::new();
+    worker.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(worker.wait().unwrap().success());
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["message"] == "the vendor accepted the attempt").unwrap();
+    let sql = "SELECT split_part(trace, '-', 2) FROM job_runs WHERE kind = 'submit_to_vendor'";
+    let trace: String = sqlx::query_scalar(sql).fetch_one(&app.db).await.unwrap();
+    // The api of this test makes no traces, so the worker began one.
+    assert_eq!(line["trace_id"], trace.as_str());
+    assert!(lines.iter().any(|line| line["message"] == "working" && line["trace_id"].is_null()));
+    assert!(!text.contains("Zyxwv") && !text.contains("u7@"), "{text}");
 }

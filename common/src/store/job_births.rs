@@ -10,8 +10,8 @@ use crate::{
     telemetry::trace,
 };
 
-/// Writes the job of each wish; part of the transaction that makes them necessary. They belong to the present
-/// trace, and outside of any to the attempt's.
+/// Writes the job of each wish; part of the transaction that makes them necessary. They belong to the
+/// attempt's trace, whoever wishes them, and without an attempt to the present one.
 pub(crate) async fn insert(conn: &mut Connection, wishes: &[Wish], subject: Option<ReceiptId>) -> Result<(), StoreError> {
     if wishes.is_empty() {
         return Ok(());
@@ -38,7 +38,8 @@ pub(crate) async fn insert(conn: &mut Connection, wishes: &[Wish], subject: Opti
         INSERT INTO jobs (queue, kind, args, due_at, error_class, last_error, fingerprint, dead_at, failed_at, subject, trace)
         SELECT queue, kind, args, now() + make_interval(secs => delay), class, error, fingerprint,
                CASE WHEN class IS NOT NULL THEN now() END, CASE WHEN class IS NOT NULL THEN now() END, $9,
-               coalesce($10, (SELECT trace FROM attempts WHERE receipt_id = $9))
+               coalesce((SELECT CASE WHEN split_part(attempts.trace, '-', 2) = split_part($10, '-', 2) THEN $10 ELSE attempts.trace END
+                         FROM attempts WHERE receipt_id = $9), $10)
         FROM wish
         "#,
         &queues,

@@ -135,3 +135,41 @@ async fn send(http: reqwest::Client, request: Request<Bytes>) -> Result<Response
     }
     Ok(Response::builder().status(status).body(body.into())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::{
+        layer::{Context, Layer, SubscriberExt},
+        registry,
+    };
+
+    use super::*;
+
+    /// Counts lines.
+    struct Lines(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Lines {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            if event.metadata().target().starts_with("vouch") {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_is_away_is_told_of_once_a_minute() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let sender = Sender::new(Handle::current()).expect("a client");
+        let lines = Arc::new(AtomicUsize::new(0));
+        let counting = tracing::subscriber::set_default(registry().with(Lines(Arc::clone(&lines))));
+        for _ in 0..5 {
+            let request = Request::post("http://127.0.0.1:9/v1/traces").body(Bytes::new()).expect("a request");
+            assert!(sender.send_bytes(request).await.is_err());
+        }
+        drop(counting);
+        assert_eq!(lines.load(Ordering::Relaxed), 1);
+    }
+}
