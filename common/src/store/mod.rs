@@ -21,6 +21,7 @@ pub mod error_groups;
 pub mod events;
 pub mod flow;
 pub mod gauges;
+pub mod job_births;
 pub mod job_rows;
 pub mod job_runs;
 pub mod job_search;
