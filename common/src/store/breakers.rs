@@ -24,7 +24,7 @@ pub struct NamedBreaker {
 /// All breakers.
 pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<NamedBreaker>, StoreError> {
     let rows = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -33,13 +33,13 @@ pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<NamedBreaker>, Sto
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Row::read).collect()
+    rows.into_iter().map(Stored::read).collect()
 }
 
 /// Finds a far side's breaker and locks it for the rest of the transaction.
 pub(crate) async fn find_and_lock(conn: &mut Connection, vendor: &str) -> Result<Option<NamedBreaker>, StoreError> {
     let row = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -49,7 +49,7 @@ pub(crate) async fn find_and_lock(conn: &mut Connection, vendor: &str) -> Result
     )
     .fetch_optional(conn)
     .await?;
-    row.map(Row::read).transpose()
+    row.map(Stored::read).transpose()
 }
 
 /// Finds the breaker that stops a queue and locks it for the rest of the transaction; `is_closed_too`: also
@@ -60,7 +60,7 @@ pub(crate) async fn find_of_queue_and_lock(
     is_closed_too: bool,
 ) -> Result<Option<NamedBreaker>, StoreError> {
     let row = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -71,7 +71,7 @@ pub(crate) async fn find_of_queue_and_lock(
     )
     .fetch_optional(conn)
     .await?;
-    row.map(Row::read).transpose()
+    row.map(Stored::read).transpose()
 }
 
 /// Whether an answer changes more than counts: the breaker is not at rest. Costs a look, and locks nothing.
@@ -146,7 +146,7 @@ fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-struct Row {
+struct Stored {
     vendor: String,
     queue: String,
     state: String,
@@ -165,7 +165,7 @@ struct Row {
     filled_at: DateTime<Utc>,
 }
 
-impl Row {
+impl Stored {
     fn read(self) -> Result<NamedBreaker, StoreError> {
         let bad = |column| BadRow { table: "breakers", column };
         let count = |number: i32| u32::try_from(number).unwrap_or(0);
