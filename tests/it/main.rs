@@ -1,6 +1,7 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod brakes;
 mod browser;
 mod bulk;
 mod checkpoints;
@@ -10,6 +11,7 @@ mod credit;
 mod deadlines;
 mod deploy;
 mod events;
+mod finding;
 mod generated;
 mod ledger;
 mod lms;
@@ -25,6 +27,7 @@ mod reverify;
 mod secrets;
 mod submit_photos;
 mod tidy;
+mod timeline;
 mod traces;
 mod vendor;
 mod whole_way;

@@ -2,12 +2,14 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod breakers;
 pub mod checkpoints;
 pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
 pub mod embargo;
+pub mod finding;
 pub mod health;
 pub mod lms;
 pub mod machine_submission;
@@ -17,6 +19,7 @@ pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
 pub mod queue_history;
+pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -84,7 +87,9 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    queues::Braking,
     queue_history::Numbers,
+    finding::Finding,
 );
 
 /// The documented part, under `/api/v1`.
@@ -100,7 +105,9 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        queues::Braking,
         queue_history::Numbers,
+        finding::Finding,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

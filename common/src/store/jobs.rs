@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -51,6 +52,8 @@ pub struct ClaimedJob {
     pub failures: i32,
     /// The attempt that it serves.
     pub subject: Option<Uuid>,
+    /// When it was claimed, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
     /// For how long it was due before it was claimed.
     pub waited_seconds: f64,
     /// The trace that it belongs to, as a W3C `traceparent`.
@@ -84,25 +87,6 @@ pub struct Failure {
 /// Longest error text that a job keeps, in bytes.
 pub const ERROR_BYTES_MAX: usize = 2048;
 
-/// Which of `queues` have a job that is due and are not held back.
-pub(crate) async fn queues_with_due(conn: &mut Connection, queues: &[Queue]) -> Result<Vec<Queue>, StoreError> {
-    let names: Vec<String> = queues.iter().map(|queue| queue.as_str().to_owned()).collect();
-    let rows = sqlx::query_scalar!(
-        r#"
-        SELECT wanted.queue AS "queue!"
-        FROM unnest($1::text[]) AS wanted (queue)
-        WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.queue = wanted.queue AND dead_at IS NULL AND due_at <= now())
-          AND NOT EXISTS (
-              SELECT 1 FROM queue_controls
-              WHERE queue_controls.queue = wanted.queue AND held_until > now())
-        "#,
-        &names,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.iter().filter_map(|name| Queue::parse(name)).collect())
-}
-
 /// What a handing-out did.
 #[derive(Debug, Default, PartialEq)]
 pub struct HandedOut {
@@ -113,12 +97,24 @@ pub struct HandedOut {
 }
 
 /// Hands out up to `limit` due jobs of a queue: each moves its deadline by `window` and its generation by 1.
-pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, window: Duration) -> Result<HandedOut, StoreError> {
+/// From a queue with a brake only when the brakes are locked, and `limit` is what they allow.
+pub(crate) async fn hand_out(
+    conn: &mut Connection,
+    queue: Queue,
+    limit: i64,
+    window: Duration,
+    are_brakes_locked: bool,
+) -> Result<HandedOut, StoreError> {
     let rows = sqlx::query!(
         r#"
         WITH due AS (
             SELECT id, deliveries, phase FROM jobs
             WHERE queue = $1 AND dead_at IS NULL AND due_at <= now()
+              AND ($7 OR NOT EXISTS (
+                  SELECT 1 FROM queue_controls AS brake
+                  WHERE brake.queue = $1 AND (paused_at IS NOT NULL OR held_until > now() OR rate_limit IS NOT NULL)
+                  UNION ALL
+                  SELECT 1 FROM breakers AS brake WHERE brake.queue = $1 AND state <> 'closed'))
             ORDER BY due_at
             LIMIT $2
             FOR UPDATE SKIP LOCKED
@@ -154,6 +150,7 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
         NO_OUTCOME,
         DELIVERIES_MAX,
         NO_OUTCOME_TEXT,
+        are_brakes_locked,
     )
     .fetch_all(conn)
     .await?;
@@ -187,21 +184,32 @@ pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result
     Ok(done.rows_affected())
 }
 
-/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what is
-/// held back since it was handed out: that falls due again by itself.
+/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what a brake
+/// stops since it was handed out: that is due again, in its old place.
 pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) -> Result<Vec<ClaimedJob>, StoreError> {
     let leases: Vec<Lease> = tickets.iter().map(|(lease, _)| *lease).collect();
     let (ids, generations) = columns(&leases);
     let windows: Vec<f64> = tickets.iter().map(|(_, window)| window.as_secs_f64()).collect();
     let rows = sqlx::query!(
         r#"
-        UPDATE jobs SET due_at = now() + make_interval(secs => ticket.seconds), deliveries = deliveries + 1, phase = 'running',
-               claimed_at = now()
-        FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
-        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation
-          AND phase = 'dispatched' AND dead_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM queue_controls WHERE queue_controls.queue = jobs.queue AND held_until > now())
+        WITH stopped AS (
+            SELECT queue, NULL::bigint AS probe FROM queue_controls WHERE paused_at IS NOT NULL OR held_until > now()
+            UNION ALL
+            SELECT queue, probe FROM breakers WHERE state = 'open'
+        ), ticket AS (
+            SELECT jobs.id, ticket.generation, ticket.seconds, EXISTS (
+                SELECT 1 FROM stopped WHERE stopped.queue = jobs.queue AND probe IS DISTINCT FROM jobs.id) AS is_stopped
+            FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
+            JOIN jobs ON jobs.id = ticket.id
+        )
+        UPDATE jobs SET due_at = CASE WHEN is_stopped THEN coalesce(ready_at, now()) ELSE now() + make_interval(secs => seconds) END,
+               phase = CASE WHEN is_stopped THEN 'waiting' ELSE 'running' END,
+               deliveries = deliveries + (NOT is_stopped)::int,
+               claimed_at = CASE WHEN is_stopped THEN claimed_at ELSE now() END
+        FROM ticket
+        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'dispatched' AND dead_at IS NULL
         RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject, trace,
+                  CASE WHEN NOT is_stopped THEN claimed_at END AS claimed_at,
                   coalesce(greatest(extract(epoch FROM now() - ready_at), 0), 0)::float8 AS "waited_seconds!"
         "#,
         &ids,
@@ -210,9 +218,9 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedJob {
+    let claimed = rows.into_iter().filter_map(|row| {
+        Some(ClaimedJob {
+            claimed_at: row.claimed_at?,
             lease: Lease { job: JobId(row.id), generation: row.generation },
             kind: row.kind,
             args: row.args,
@@ -222,7 +230,8 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
             waited_seconds: row.waited_seconds,
             trace: row.trace,
         })
-        .collect())
+    });
+    Ok(claimed.collect())
 }
 
 /// Deletes a job whose work is done, and keeps the story of the try; `false` when it is somebody else's by now.
@@ -259,14 +268,15 @@ pub(crate) async fn hold(conn: &mut Connection, lease: Lease) -> Result<bool, St
     Ok(row.is_some())
 }
 
-/// Records a failed try and keeps its story: a later one follows, or the job is dead.
-pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure) -> Result<bool, StoreError> {
+/// Records a failed try and keeps its story: a later one follows, or the job is dead. One that is not counted
+/// costs the job no try.
+pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure, is_counted: bool) -> Result<bool, StoreError> {
     let error = shorten(&failure.error, ERROR_BYTES_MAX);
     let signature = Signature::of(failure.kind, failure.class, &failure.code, error);
     let recorded = sqlx::query_scalar!(
         r#"
         WITH failed AS (
-            UPDATE jobs SET failures = failures + 1, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
+            UPDATE jobs SET failures = failures + $9::boolean::int, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
                    error_class = $3, error_code = $6, last_error = $4, fingerprint = $7,
                    due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
                    dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
@@ -293,6 +303,7 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure)
         failure.code,
         signature.fingerprint,
         signature.message,
+        is_counted,
     )
     .fetch_one(conn)
     .await?;

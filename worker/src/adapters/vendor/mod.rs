@@ -18,7 +18,7 @@ use vouch_common::{
 };
 
 use super::retry_after;
-use crate::runtime::job::{Classify, Verdict};
+use crate::runtime::job::{Classify, FarSide, Verdict};
 
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -241,6 +241,17 @@ impl Classify for VendorError {
         }
     }
 
+    fn far_side(&self) -> FarSide {
+        match self {
+            // A request that could not be made never left.
+            Self::Unreachable(cause) if cause.is_builder() => FarSide::NotAsked,
+            Self::Unreachable(_) => FarSide::Out,
+            Self::Busy { status, .. } if status.is_server_error() => FarSide::Out,
+            Self::Busy { .. } | Self::Refused { .. } => FarSide::Answered,
+            Self::Setting(_) | Self::SetUp(_) | Self::NoRandomness | Self::Wrap(_) | Self::Build(_) => FarSide::NotAsked,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Busy { status, wait, .. } if status.as_u16() == 429 => {
@@ -277,6 +288,22 @@ mod tests {
         for status in [301, 302, 307, 400, 401, 403, 404, 409, 410, 422] {
             assert_eq!(verdict(status), Some(Verdict::GiveUp), "{status}");
         }
+    }
+
+    #[test]
+    fn a_fault_of_the_vendor_is_an_outage_and_whatever_else_it_says_shows_that_it_lives() {
+        let far_side = |status| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            judge(status, None, String::new()).err().map(|error| error.far_side())
+        };
+        for status in [500, 502, 503, 504, 599] {
+            assert_eq!(far_side(status), Some(FarSide::Out), "{status}");
+        }
+        for status in [302, 400, 401, 404, 408, 422, 425, 429] {
+            assert_eq!(far_side(status), Some(FarSide::Answered), "{status}");
+        }
+        assert_eq!(VendorError::Setting("VOUCH_VENDOR_URL").far_side(), FarSide::NotAsked);
+        assert_eq!(VendorError::NoRandomness.far_side(), FarSide::NotAsked);
     }
 
     #[test]
