@@ -1,9 +1,11 @@
 //! What operators find and understand: attempts, jobs, groups of failures, and who did what.
 
 mod answers;
+mod story;
 mod wanted;
 
-pub(crate) use answers::{JobAnswer, TimelineAnswer, WaitsForAnswer};
+pub(crate) use answers::JobAnswer;
+pub(crate) use story::{TimelineAnswer, WaitsForAnswer};
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
