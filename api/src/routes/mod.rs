@@ -1,5 +1,6 @@
 //! The routes, on one screen.
 
+pub mod acting;
 pub mod answers;
 pub mod attempts;
 pub mod checkpoints;
@@ -18,6 +19,7 @@ pub mod postpay_callback;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
+pub mod retries;
 pub mod reverify;
 pub mod settings;
 pub mod status;
@@ -82,6 +84,7 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    (acting::Acting, retries::Retries),
 );
 
 /// The documented part, under `/api/v1`.
@@ -97,6 +100,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        (acting::Acting, retries::Retries),
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
