@@ -32,6 +32,7 @@ pub async fn run(services: Services, stop: CancellationToken) {
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
+            sweep::forget_retries(&services).await;
         }
         sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }

@@ -10,6 +10,7 @@ pub mod create_order;
 pub mod decide_attempt;
 pub mod drop_job;
 pub mod finish_preparation;
+pub mod forget_retries;
 pub mod forget_submission_keys;
 pub mod hand_out_jobs;
 pub mod load_flow;
