@@ -19,6 +19,7 @@ mod photos;
 mod processes;
 mod results_callback;
 mod retries;
+mod retry_requests;
 mod reverification_mail;
 mod reverify;
 mod secrets;
