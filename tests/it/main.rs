@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
 mod acting;
+mod brakes;
 mod browser;
 mod bulk;
 mod checkpoints;
@@ -9,14 +10,18 @@ mod create_order;
 mod create_order_in_shop;
 mod credit;
 mod deadlines;
+mod deploy;
 mod events;
+mod finding;
 mod generated;
 mod ledger;
 mod lms;
+mod metrics;
 mod pay_and_verify;
 mod payment;
 mod photos;
 mod processes;
+mod queue_history;
 mod results_callback;
 mod retries;
 mod retry_requests;
@@ -25,5 +30,7 @@ mod reverify;
 mod secrets;
 mod submit_photos;
 mod tidy;
+mod timeline;
+mod traces;
 mod vendor;
 mod whole_way;
