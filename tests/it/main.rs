@@ -1,6 +1,7 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod acting;
 mod brakes;
 mod browser;
 mod bulk;
@@ -23,6 +24,8 @@ mod processes;
 mod renewal;
 mod queue_history;
 mod results_callback;
+mod retries;
+mod retry_requests;
 mod reverification_mail;
 mod reverify;
 mod secrets;

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{compact_tallies, forget_submission_keys, mend_stuck, remind_expired},
+    operations::{compact_tallies, forget_retries, forget_submission_keys, mend_stuck, remind_expired},
     photos::names,
     telemetry::chain,
 };
@@ -101,6 +101,17 @@ pub async fn remind(services: &Services) -> usize {
         Err(error) => {
             tracing::warn!(error = %chain(&error), "expired verifications could not be looked at; the next hour tries again");
             0
+        }
+    }
+}
+
+/// Forgets the items of bulk retries that are long over.
+pub async fn forget_retries(services: &Services) {
+    match forget_retries::forget(services.db(), services.now()).await {
+        Ok(0) => {}
+        Ok(forgotten) => tracing::info!(forgotten, "items of old bulk retries were forgotten"),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "old bulk retries could not be forgotten; the next sweep tries again");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The routes, on one screen.
 
+pub mod acting;
 pub mod answers;
 pub mod attempts;
 pub mod breakers;
@@ -24,6 +25,7 @@ pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
+pub mod retries;
 pub mod reverify;
 pub mod settings;
 pub mod status;
@@ -102,6 +104,7 @@ type Parts = (
     queues::Braking,
     queue_history::Numbers,
     finding::Finding,
+    (acting::Acting, retries::Retries),
 );
 
 /// The documented part, under `/api/v1`.
@@ -121,6 +124,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         queues::Braking,
         queue_history::Numbers,
         finding::Finding,
+        (acting::Acting, retries::Retries),
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
