@@ -10,7 +10,7 @@ use url::Url;
 use crate::failure::Failure;
 
 /// How long an answer may take; a dry run over very many jobs takes its time.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most items of a page.

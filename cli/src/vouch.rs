@@ -95,6 +95,20 @@ impl Vouch {
     }
 }
 
+/// The names of all commands, such as `vouch attempts show`.
+#[must_use]
+pub fn names() -> Vec<String> {
+    fn collect(command: &clap::Command, name: &str, names: &mut Vec<String>) {
+        names.push(name.to_owned());
+        for inner in command.get_subcommands() {
+            collect(inner, &format!("{name} {}", inner.get_name()), names);
+        }
+    }
+    let mut names = Vec::new();
+    collect(&Vouch::description(), "vouch", &mut names);
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! `vouch attempts approve --users-file`: approves every open attempt of many learners. What
 //! `approve_id_verifications` did. Done again it passes over who is approved.
 
-use std::{io::Read, path::Path};
+use std::{fmt::Write, io::Read, path::Path};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, stream};
@@ -113,7 +113,7 @@ async fn attempts_of(session: &Session, user: i64) -> Result<Vec<Value>> {
     loop {
         let page = session.api.get(&["attempts"], &query.clone().with("cursor", cursor.as_ref())).await?;
         attempts.extend(items_at(&page, "items").cloned());
-        cursor = next_cursor(&page, cursor);
+        cursor = next_cursor(&page, cursor.as_ref());
         if cursor.is_none() {
             return Ok(attempts);
         }
@@ -164,7 +164,7 @@ impl Summary {
             self.failed.len()
         );
         if untried > 0 {
-            text.push_str(&format!(", {untried} not tried; the same command goes on where it stopped"));
+            let _ = write!(text, ", {untried} not tried; the same command goes on where it stopped");
         }
         match self.stopped_by {
             Some(error) if done == 0 => Err(error.context(text)),

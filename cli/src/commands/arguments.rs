@@ -75,18 +75,18 @@ pub(super) fn span(text: &str) -> Result<String, String> {
 pub(super) struct Page {
     /// All of it, page by page, instead of one page
     #[arg(long, conflicts_with = "cursor")]
-    pub all: bool,
+    pub(super) all: bool,
     /// Items of a page, 1 to 200
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(PAGE_MAX)))]
-    pub limit: Option<u16>,
+    pub(super) limit: Option<u16>,
     /// Go on where the page before ended, as it said
     #[arg(long, value_name = "CURSOR")]
-    pub cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 impl Page {
     /// The query of the first page.
-    pub fn first(&self, query: Query) -> Query {
+    pub(super) fn first(&self, query: Query) -> Query {
         let limit = self.limit.or(self.all.then_some(PAGE_MAX));
         query.with("limit", limit)
     }

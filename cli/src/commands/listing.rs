@@ -38,7 +38,7 @@ pub(super) async fn tell(session: &Session, path: &[&str], query: Query, page: &
             print(&table::list(columns, &document, &session.look()))?;
         }
         is_first = false;
-        cursor = next_cursor(&document, cursor);
+        cursor = next_cursor(&document, cursor.as_ref());
         if cursor.is_none() {
             return Ok(());
         }
@@ -46,6 +46,6 @@ pub(super) async fn tell(session: &Session, path: &[&str], query: Query, page: &
 }
 
 /// Where the next page begins; none at the end, and when a page names itself again.
-pub(super) fn next_cursor(document: &Value, before: Option<String>) -> Option<String> {
-    document["next_cursor"].as_str().map(str::to_owned).filter(|next| before.as_ref() != Some(next))
+pub(super) fn next_cursor(document: &Value, before: Option<&String>) -> Option<String> {
+    document["next_cursor"].as_str().map(str::to_owned).filter(|next| before != Some(next))
 }

@@ -57,7 +57,7 @@ fn redrawn(before: &str, text: &str, is_terminal: bool) -> String {
         return format!("{start}{HOME}{}{CLEAR_BELOW}", text.replace('\n', &format!("{CLEAR_LINE}\n")));
     }
     let old: HashSet<&str> = before.lines().collect();
-    text.lines().filter(|line| !old.contains(line)).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(|line| !old.contains(line)).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]

@@ -113,8 +113,8 @@ mod tests {
 40,213 wait, 12 dead, the oldest due for 1 h 02 min
 
 QUEUE   STATE    WAITING     DUE  RUNNING   LATER  DEAD      OLDEST  NOTE
-vendor  broken    40,213  10,000        0  30,000    12  1 h 02 min  counts are about, at most 20 a
-                                                                     second, vendor is away
+vendor  broken    40,213  10,000        0  30,000    12  1 h 02 min  counts are about, at most 20
+                                                                     a second, vendor is away
 mail    running        0       0        0       0     0        0 ms
 
 VENDOR           QUEUE   BREAKER  FORCED  FAILURES   SINCE     UNTIL  REASON

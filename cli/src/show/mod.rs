@@ -8,6 +8,8 @@ pub mod job;
 pub mod table;
 pub mod timeline;
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
 use owo_colors::{AnsiColors, OwoColorize};
 use serde_json::Value;
@@ -60,7 +62,7 @@ impl Look {
         let mut lines = wrap(text, self.width.map(|width| width.saturating_sub(FACT_INDENT))).into_iter();
         let mut fact = format!("  {} {}\n", self.dim(&format!("{name:<11}")), lines.next().unwrap_or_default());
         for line in lines {
-            fact.push_str(&format!("{:FACT_INDENT$}{line}\n", ""));
+            let _ = writeln!(fact, "{:FACT_INDENT$}{line}", "");
         }
         fact
     }
@@ -112,6 +114,7 @@ pub fn time_at(document: &Value, pointer: &str) -> Option<DateTime<Utc>> {
 }
 
 /// The items of a list; none when there is no list.
+#[must_use]
 pub fn items_at<'a>(document: &'a Value, name: &str) -> impl DoubleEndedIterator<Item = &'a Value> {
     document[name].as_array().into_iter().flatten()
 }

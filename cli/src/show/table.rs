@@ -73,7 +73,7 @@ fn cell(Column(_, at, shape): Column, item: &Value, look: &Look) -> String {
     let is_plain = look.width.is_none();
     match shape {
         Shape::Made(make) => clean(&make(item)),
-        Shape::Number if !is_plain => item.pointer(at).and_then(Value::as_i64).map(number).unwrap_or_else(|| text_at(item, at)),
+        Shape::Number if !is_plain => item.pointer(at).and_then(Value::as_i64).map_or_else(|| text_at(item, at), number),
         Shape::Age => match time_at(item, at) {
             Some(time) if is_plain => ages::exact(time),
             Some(time) => ages::age(time, look.now),

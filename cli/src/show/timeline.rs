@@ -1,5 +1,7 @@
 //! An attempt's timeline: what happened when, how long it waited and ran, and what came back.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -70,7 +72,7 @@ fn line(entry: &Value, at: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>,
     line.push('\n');
     for text in texts(entry) {
         for part in wrap(&text, look.width.map(|width| width.saturating_sub(TEXT_INDENT + 1))) {
-            line.push_str(&format!("{:TEXT_INDENT$} {part}\n", ""));
+            let _ = writeln!(line, "{:TEXT_INDENT$} {part}", "");
         }
     }
     line
@@ -155,8 +157,8 @@ mod tests {
     #[test]
     fn a_long_text_stays_below_its_line_in_a_narrow_terminal() {
         let text = render(&attempt(), &look(Some(60)));
-        assert!(text.contains("\n                                     the vendor answered\n"), "{text}");
-        assert!(text.contains("\n                                     503 Service\n"), "{text}");
+        assert!(text.contains("\n                                     the vendor answered 503\n"), "{text}");
+        assert!(text.contains("\n                                     Service Unavailable\n"), "{text}");
     }
 
     #[test]
