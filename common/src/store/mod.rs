@@ -20,6 +20,7 @@ pub mod error_groups;
 pub mod events;
 pub mod flow;
 pub(crate) mod job_acts;
+pub mod job_rows;
 pub mod job_runs;
 pub mod job_search;
 pub mod job_views;
