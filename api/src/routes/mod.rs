@@ -3,7 +3,9 @@
 pub mod acting;
 pub mod answers;
 pub mod attempts;
+pub mod breakers;
 pub mod checkpoints;
+pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
@@ -17,6 +19,8 @@ pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
+pub mod queue_history;
+pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -64,7 +68,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::numbers))
+        .at("/metrics", get(health::metrics_page))
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
         .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
@@ -87,6 +91,8 @@ type Parts = (
     machine_submission::MachineSubmissions,
     finding::Finding,
     (acting::Acting, retries::Retries),
+    queues::Braking,
+    queue_history::Numbers,
 );
 
 /// The documented part, under `/api/v1`.
@@ -104,6 +110,8 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         machine_submission::MachineSubmissions,
         finding::Finding,
         (acting::Acting, retries::Retries),
+        queues::Braking,
+        queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")
