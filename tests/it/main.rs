@@ -21,6 +21,7 @@ mod processes;
 mod results_callback;
 mod reverification_mail;
 mod reverify;
+mod runbook;
 mod secrets;
 mod submit_photos;
 mod tidy;
