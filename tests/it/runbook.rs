@@ -114,6 +114,8 @@ fn classes() -> BTreeSet<String> {
 fn classes_in(code: &str) -> Vec<String> {
     let bodies = code.split("fn class(&self)").skip(1).filter_map(|rest| rest.split("\n    }\n").next());
     let words = bodies.flat_map(|body| body.split('"').skip(1).step_by(2));
-    let given = [r#"class: ""#, r#"ours(""#].into_iter().flat_map(|start| code.split(start).skip(1).filter_map(|rest| rest.split('"').next()));
+    let given = [r#"class: ""#, r#"ours(""#]
+        .into_iter()
+        .flat_map(|start| code.split(start).skip(1).filter_map(|rest| rest.split('"').next()));
     words.chain(given).map(str::to_owned).collect()
 }

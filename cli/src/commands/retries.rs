@@ -250,7 +250,7 @@ fn is_agreed() -> Result<bool> {
 async fn follow(session: &Session, id: &str) -> Result<()> {
     let is_terminal = session.look().width.is_some() && !session.is_json;
     let bar = ProgressBar::new(0);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}  {msg}")?);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {msg}")?);
     let look = async || session.api.get(&["retries", id], &Query::default()).await;
     let step = |retry: &Value, _: &_| {
         let count = |name: &str| retry[name].as_u64().unwrap_or_default();

@@ -27,11 +27,11 @@ pub(super) async fn watch(
     mut show: impl FnMut(&Value, &Look) -> (String, bool),
 ) -> Result<Value> {
     let mut told = String::new();
-    let mut failures = 0;
+    let (mut failures, mut has_looked) = (0, false);
     loop {
         match look().await {
             Ok(document) => {
-                failures = 0;
+                (failures, has_looked) = (0, true);
                 let (text, is_end) = show(&document, &session.look());
                 let text = if session.is_json { format!("{document}\n") } else { text };
                 print(&redrawn(&told, &text, session.look().width.is_some() && !session.is_json))?;
@@ -40,7 +40,7 @@ pub(super) async fn watch(
                     return Ok(document);
                 }
             }
-            Err(error) if code_of(&error) == 1 && failures < FAILURES_MAX && !told.is_empty() => {
+            Err(error) if code_of(&error) == 1 && failures < FAILURES_MAX && has_looked => {
                 failures += 1;
                 note(&format!("vouch: {error:#}; looking again"));
             }
@@ -52,6 +52,10 @@ pub(super) async fn watch(
 
 /// What is written so that `text` stands where `before` stood.
 fn redrawn(before: &str, text: &str, is_terminal: bool) -> String {
+    if is_terminal && text.is_empty() {
+        // Somebody else draws, such as a bar.
+        return String::new();
+    }
     if is_terminal {
         let start = if before.is_empty() { CLEAR_ALL } else { "" };
         return format!("{start}{HOME}{}{CLEAR_BELOW}", text.replace('\n', &format!("{CLEAR_LINE}\n")));
@@ -74,6 +78,7 @@ mod tests {
     #[test]
     fn a_terminal_is_cleared_once_and_then_drawn_over() {
         assert_eq!(redrawn("", "a\n", true), "\u{1b}[2J\u{1b}[Ha\u{1b}[K\n\u{1b}[J");
+        assert_eq!(redrawn("", "", true), "");
         assert_eq!(redrawn("a\n", "b\n", true), "\u{1b}[Hb\u{1b}[K\n\u{1b}[J");
     }
 }

@@ -14,7 +14,9 @@ const DAY: f64 = 86400.0;
 pub fn span(seconds: f64) -> String {
     let seconds = seconds.abs();
     let whole = |value: f64| value.floor() as i64;
-    if seconds < 0.9995 {
+    if seconds == 0.0 {
+        "0 s".to_owned()
+    } else if seconds < 0.9995 {
         format!("{:.0} ms", seconds * 1000.0)
     } else if seconds < 9.95 {
         format!("{seconds:.1} s")
@@ -77,21 +79,8 @@ mod tests {
     fn a_span_has_the_unit_in_which_people_think() {
         let spans = [0.0, 0.42, 0.9999, 1.26, 9.99, 42.7, 60.0, 3599.0, 3600.0, 7500.0, 36_000.0, 86_400.0, 200_000.0];
         let shown: Vec<_> = spans.map(span).into();
-        let expected = [
-            "0 ms",
-            "420 ms",
-            "1.0 s",
-            "1.3 s",
-            "9 s",
-            "42 s",
-            "1 min",
-            "59 min",
-            "1 h",
-            "2 h 05 min",
-            "10 h",
-            "1 day",
-            "2 days",
-        ];
+        let expected =
+            ["0 s", "420 ms", "1.0 s", "1.3 s", "9 s", "42 s", "1 min", "59 min", "1 h", "2 h 05 min", "10 h", "1 day", "2 days"];
         assert_eq!(shown, expected);
     }
 

@@ -115,7 +115,7 @@ mod tests {
 QUEUE   STATE    WAITING     DUE  RUNNING   LATER  DEAD      OLDEST  NOTE
 vendor  broken    40,213  10,000        0  30,000    12  1 h 02 min  counts are about, at most 20
                                                                      a second, vendor is away
-mail    running        0       0        0       0     0        0 ms
+mail    running        0       0        0       0     0         0 s
 
 VENDOR           QUEUE   BREAKER  FORCED  FAILURES   SINCE     UNTIL  REASON
 software-secure  vendor  open                    7  30 min  in 1 min

@@ -22,11 +22,10 @@ pub const LIST: [Column; 9] = [
 ];
 
 /// Dead jobs.
-pub const DEAD: [Column; 8] = [
+pub const DEAD: [Column; 7] = [
     Column("JOB", "/id", Shape::Name),
-    Column("KIND", "/kind", Shape::Name),
+    Column("QUEUE", "/queue", Shape::Name),
     Column("DEAD FOR", "/dead_at", Shape::Age),
-    Column("TRIES", "/failures", Shape::Number),
     Column("CLASS", "/error_class", Shape::Name),
     Column("CODE", "/error_code", Shape::Name),
     Column("RECEIPT", "/receipt_id", Shape::Name),

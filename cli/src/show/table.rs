@@ -9,7 +9,7 @@ use super::{Look, ages, clean, color_of, number, text_at, time_at};
 /// A text that is broken gets at most so many lines.
 const TEXT_LINES_MAX: usize = 3;
 /// A column of texts is at least so wide; in a narrower terminal each item is a card.
-const TEXT_WIDTH_MIN: usize = 16;
+const TEXT_WIDTH_MIN: usize = 12;
 
 /// What stands in a column.
 #[derive(Debug, Clone, Copy)]

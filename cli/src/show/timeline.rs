@@ -81,11 +81,11 @@ fn line(entry: &Value, at: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>,
 /// A mark for the eye, and the word that says the same.
 fn mark(entry: &Value) -> (char, &'static str) {
     match (entry["kind"].as_str(), entry["outcome"].as_str()) {
+        (Some("job"), _) => ('…', "next"),
         (_, Some("done")) => ('✓', "done"),
         (_, Some("dead")) => ('✗', "dead"),
         (_, Some("retried")) => ('↻', "failed"),
         (Some("callback"), _) => ('←', "heard"),
-        (Some("job"), _) => ('…', "next"),
         (Some("run"), _) => ('▸', "run"),
         _ => ('•', "event"),
     }
@@ -107,8 +107,11 @@ fn spans(entry: &Value) -> String {
     [span("wait_seconds", "waited"), span("run_seconds", "ran")].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What came back: the class with its code, and the text.
+/// What came back: the class with its code, and the text. What a job last met stands at its try already.
 fn texts(entry: &Value) -> Vec<String> {
+    if entry["kind"] == "job" && entry["outcome"] == "dead" {
+        return Vec::new();
+    }
     let class = [text_at(entry, "/error_class"), text_at(entry, "/error_code")];
     let class: Vec<_> = class.into_iter().filter(|part| !part.is_empty()).collect();
     let text = clean(entry["text"].as_str().unwrap_or_default());
@@ -129,7 +132,7 @@ mod tests {
               "error_class": "vendor_busy", "error_code": "503", "text": "the vendor answered 503 Service Unavailable", "wait_seconds": 0.001 },
             { "at": "2026-11-25T00:10:03Z", "kind": "run", "title": "Sending to the vendor", "queue": "vendor", "outcome": "dead",
               "error_class": "vendor_refused", "error_code": "400", "text": "the vendor refused with 400 Bad Request\nname" },
-            { "at": "2026-11-25T03:35:00Z", "kind": "job", "title": "Mail", "unknown": [1] },
+            { "at": "2026-11-25T03:35:00Z", "kind": "job", "title": "Mail", "unknown": [1], "outcome": "dead", "text": "again" },
             { "kind": "what" }
         ] })
     }
