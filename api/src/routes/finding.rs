@@ -40,6 +40,7 @@ pub struct Finding;
 impl Finding {
     /// Whose key this is
     #[oai(path = "/me", method = "get", tag = "super::answers::Tags::Operators")]
+    #[expect(clippy::unused_async, reason = "the macro awaits it")]
     async fn me(&self, key: AnyKey) -> Json<MeAnswer> {
         Json(MeAnswer::from(key.0))
     }
