@@ -192,7 +192,7 @@ async fn pages_neither_skip_nor_repeat_while_more_arrives() {
         "attempts?queue=vendor&",
         "jobs?",
         "jobs?state=due&",
-        "jobs?user=7&",
+        "jobs?user_id=7&",
     ] {
         let (mut cursor, mut seen) = (String::new(), Vec::new());
         loop {
