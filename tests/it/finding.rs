@@ -164,8 +164,8 @@ async fn each_filter_of_jobs_finds_what_fits_and_nothing_else() {
         ("older_than=1h&state=due", &["photos/due"]),
         ("older_than=1h&state=dead", &[]),
         ("older_than=0s&state=dead", &["vendor/dead"]),
-        ("user=7", &["vendor/dead", "results/dispatched", "photos/due"]),
-        ("user=7&state=dead", &["vendor/dead"]),
+        ("user_id=7", &["vendor/dead", "results/dispatched", "photos/due"]),
+        ("user_id=7&state=dead", &["vendor/dead"]),
         ("user=99", &[]),
     ] {
         assert_eq!(jobs(&app, query).await, expected, "{query}");
