@@ -166,7 +166,7 @@ async fn each_filter_of_jobs_finds_what_fits_and_nothing_else() {
         ("older_than=0s&state=dead", &["vendor/dead"]),
         ("user_id=7", &["vendor/dead", "results/dispatched", "photos/due"]),
         ("user_id=7&state=dead", &["vendor/dead"]),
-        ("user=99", &[]),
+        ("user_id=99", &[]),
     ] {
         assert_eq!(jobs(&app, query).await, expected, "{query}");
     }
