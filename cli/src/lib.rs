@@ -2,7 +2,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on the terminal")]
 
+pub mod api;
 pub mod commands;
 pub mod dev;
+pub mod failure;
 pub mod mail_catcher;
+pub mod out;
+pub mod show;
 pub mod simulator;
+pub mod vouch;

@@ -164,9 +164,9 @@ async fn each_filter_of_jobs_finds_what_fits_and_nothing_else() {
         ("older_than=1h&state=due", &["photos/due"]),
         ("older_than=1h&state=dead", &[]),
         ("older_than=0s&state=dead", &["vendor/dead"]),
-        ("user=7", &["vendor/dead", "results/dispatched", "photos/due"]),
-        ("user=7&state=dead", &["vendor/dead"]),
-        ("user=99", &[]),
+        ("user_id=7", &["vendor/dead", "results/dispatched", "photos/due"]),
+        ("user_id=7&state=dead", &["vendor/dead"]),
+        ("user_id=99", &[]),
     ] {
         assert_eq!(jobs(&app, query).await, expected, "{query}");
     }
@@ -192,7 +192,7 @@ async fn pages_neither_skip_nor_repeat_while_more_arrives() {
         "attempts?queue=vendor&",
         "jobs?",
         "jobs?state=due&",
-        "jobs?user=7&",
+        "jobs?user_id=7&",
     ] {
         let (mut cursor, mut seen) = (String::new(), Vec::new());
         loop {

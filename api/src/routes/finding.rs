@@ -123,7 +123,6 @@ impl Finding {
         /// The attempt that it serves.
         receipt: Query<Option<String>>,
         /// The learner whose attempt it serves.
-        #[oai(name = "user")]
         user_id: Query<Option<i64>>,
         /// How long it has been there, such as `1h`; a dead one, how long it has been dead.
         older_than: Query<Option<String>>,

@@ -1,9 +1,19 @@
-//! What `vouch` can do, one command a file.
+//! What `vouch` can do, one command a file. Operators' commands speak to the api alone.
 
+mod approve_many;
+mod arguments;
 pub mod attempts;
+pub mod audit;
+pub mod jobs;
 pub mod keys;
+mod listing;
 pub mod migrate;
+pub mod queues;
+pub mod retries;
+mod series;
+pub mod shell;
 pub mod simulate_vendor;
+mod watch;
 
 use anyhow::{Context, Result};
 use vouch_common::store::Db;

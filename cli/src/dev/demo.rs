@@ -11,7 +11,7 @@ use super::{
     api::{data_url, percent},
     show::Steps,
 };
-use crate::commands::attempts::event_line;
+use crate::show::timeline::event_line;
 
 /// How long any step may take to arrive.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_mins(1);
