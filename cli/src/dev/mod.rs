@@ -27,7 +27,7 @@ use vouch_common::{
 
 use crate::{
     mail_catcher::MailCatcher,
-    simulator::{Script, Simulator, SimulatorConfig, start},
+    simulator::{Script, Simulator, SimulatorConfig, WireFormat, start},
 };
 use api::Api;
 use keys::DevKeys;
@@ -203,7 +203,7 @@ fn simulator(keys: &DevKeys, dir: &Path, verdict_delay: Duration) -> Result<Simu
         access_key: keys.vendor_access_key.clone(),
         secret_key: Secret::new(keys.vendor_secret.clone()),
         private_key: keys.vendor_private_key()?,
-        face_key: keys.face_key()?,
+        format: WireFormat::SoftwareSecure { face_key: keys.face_key()? },
         journal: Some(dir.join("vendor-journal.jsonl")),
         verdict_delay,
         script: Script::default(),

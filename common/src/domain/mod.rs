@@ -36,4 +36,5 @@ pub mod price;
 pub mod renewal;
 pub mod submission;
 pub mod times;
+pub mod vendor_format;
 pub mod verification;

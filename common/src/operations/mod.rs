@@ -12,6 +12,7 @@ pub mod hand_out_jobs;
 pub mod load_flow;
 pub mod load_mail;
 pub mod load_work;
+pub mod match_orphans;
 pub mod mend_stuck;
 pub mod push_from_lms;
 pub mod read_attempts;

@@ -19,6 +19,7 @@ pub mod job_views;
 pub mod jobs;
 pub mod operator_actions;
 pub mod orders;
+pub mod orphans;
 pub mod queues;
 pub mod renewals;
 pub mod schedule;
