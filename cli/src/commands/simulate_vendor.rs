@@ -36,7 +36,7 @@ pub struct SimulateVendor {
     #[arg(long, env = "VOUCH_VENDOR_FACE_KEY", hide_env_values = true)]
     face_key: Option<String>,
     /// The wire format: sealed or software-secure
-    #[arg(long, env = "VOUCH_VENDOR_FORMAT", default_value = "sealed", value_parser = format)]
+    #[arg(long, env = "VOUCH_VENDOR_FORMAT", default_value = "sealed", value_parser = parse_format)]
     format: VendorFormat,
     /// A file to which what it sees is appended, one JSON object a line
     #[arg(long)]
@@ -49,7 +49,8 @@ pub struct SimulateVendor {
     script: Option<PathBuf>,
 }
 
-fn format(text: &str) -> Result<VendorFormat, String> {
+/// Reads the name of a wire format.
+pub(crate) fn parse_format(text: &str) -> Result<VendorFormat, String> {
     VendorFormat::parse(text).ok_or_else(|| "it must be sealed or software-secure".to_owned())
 }
 

@@ -179,11 +179,11 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_or_a_missing_end_anywhere_is_found(place in any::<prop::sample::Index>(), bit in 0..8) {
+        fn a_flipped_bit_or_a_missing_end_anywhere_is_found(place in any::<prop::sample::Index>(), bit in 0_u8..8) {
             let container = seal_with(b"a face that nobody may change", FACE, &key(), [1; 12]).unwrap();
             let place = place.index(container.len());
             let mut changed = container.clone();
-            changed[place] ^= 1 << bit;
+            changed[place] ^= 1_u8 << bit;
             prop_assert!(open_photo(&changed, FACE, &key()).is_err());
             prop_assert!(open_photo(&container[..place], FACE, &key()).is_err());
         }

@@ -258,13 +258,13 @@ mod tests {
         fn what_is_signed_is_found_and_a_flipped_bit_is_not(
             body in proptest::collection::vec(any::<u8>(), 1..500),
             place in any::<prop::sample::Index>(),
-            bit in 0..8,
+            bit in 0_u8..8,
         ) {
             let message = Message { body: &body, ..MESSAGE };
             let signature = sign(message, &secret());
             prop_assert_eq!(find_matching_secret(message, &signature, &[other(), secret()]), Some(1));
             let mut changed = body.clone();
-            changed[place.index(body.len())] ^= 1 << bit;
+            changed[place.index(body.len())] ^= 1_u8 << bit;
             prop_assert_eq!(find_matching_secret(Message { body: &changed, ..MESSAGE }, &signature, &[other(), secret()]), None);
         }
 
