@@ -9,16 +9,13 @@ use tokio_util::sync::CancellationToken;
 use vouch_common::{
     config::{Program, Settings, Source, help},
     domain::effect::Queue,
-    telemetry,
+    telemetry::{self, numbers::Numbers},
 };
 use vouch_worker::{
     options::{Options, parse_concurrency, parse_queues},
     services::Services,
     status,
 };
-
-/// How often samples that nobody has asked for are put together, so that they don't pile up.
-const NUMBERS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Vouch's jobs: photos, the vendor, verdicts, credit, mail, events, upkeep.
 #[derive(Debug, Parser)]
@@ -50,10 +47,14 @@ fn main() -> anyhow::Result<()> {
     let command = Arguments::command().after_help(help(Program::Worker));
     let arguments = Arguments::from_arg_matches(&command.get_matches())?;
     let settings = Settings::read(&Source::from_environment()?, Program::Worker)?;
-    telemetry::start_logging();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work(settings, arguments))?;
+    let telemetry = telemetry::start("vouch-worker", settings.otlp_endpoint.as_ref(), runtime.handle())?;
+    runtime.block_on(async {
+        let worked = work(settings, arguments).await;
+        telemetry.stop().await;
+        worked
+    })?;
     // A photo that is still being decoded must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())
@@ -67,11 +68,8 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
         metrics_listen: arguments.metrics_listen,
         ..Options::default()
     };
-    let numbers = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics")?;
-    tokio::spawn(telemetry::every(NUMBERS_UPKEEP, {
-        let numbers = numbers.clone();
-        move || numbers.run_upkeep()
-    }));
+    let numbers = Numbers::start(&[Program::Worker], &[]).context("metrics")?;
+    tokio::spawn(numbers.clone().keep_up());
     let services = Services::new(settings)?;
     let stop = CancellationToken::new();
     if let Some(address) = options.metrics_listen {

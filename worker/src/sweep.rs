@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{forget_submission_keys, hand_out_jobs, match_orphans, mend_stuck, remind_expired},
+    operations::{compact_tallies, forget_submission_keys, match_orphans, mend_stuck, remind_expired},
     photos::names,
     telemetry::chain,
 };
@@ -117,15 +117,9 @@ pub async fn remind(services: &Services) -> usize {
     }
 }
 
-/// Shows how each queue stands.
-pub async fn gauge(services: &Services) {
-    let Ok(depths) = hand_out_jobs::depths(services.db()).await else { return };
-    for depth in depths {
-        let queue = depth.queue.as_str();
-        #[expect(clippy::cast_precision_loss, reason = "a count up to 10,000")]
-        let (waiting, dead) = (depth.waiting as f64, depth.dead as f64);
-        metrics::gauge!("vouch_queue_waiting", "queue" => queue).set(waiting);
-        metrics::gauge!("vouch_queue_dead", "queue" => queue).set(dead);
-        metrics::gauge!("vouch_queue_oldest_due_seconds", "queue" => queue).set(depth.oldest_due_seconds);
+/// Adds the tallies of dead jobs up.
+pub async fn compact_tallies(services: &Services) {
+    if let Err(error) = compact_tallies::compact(services.db()).await {
+        tracing::warn!(error = %chain(&error), "the tallies of dead jobs could not be added up; the next round does");
     }
 }

@@ -2,11 +2,14 @@
 
 pub mod answers;
 pub mod attempts;
+pub mod breakers;
 pub mod checkpoints;
+pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
 pub mod embargo;
+pub mod finding;
 pub mod grants;
 pub mod health;
 pub mod lms;
@@ -16,6 +19,8 @@ pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
+pub mod queue_history;
+pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -67,7 +72,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::numbers))
+        .at("/metrics", get(health::metrics_page))
         .at("/openapi.json", api.spec_endpoint())
         .nest("/docs", api.redoc())
         .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
@@ -89,6 +94,9 @@ type Parts = (
     attempts::Attempts,
     machine_submission::MachineSubmissions,
     grants::Grants,
+    queues::Braking,
+    queue_history::Numbers,
+    finding::Finding,
 );
 
 /// The documented part, under `/api/v1`.
@@ -105,6 +113,9 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         attempts::Attempts,
         machine_submission::MachineSubmissions,
         grants::Grants,
+        queues::Braking,
+        queue_history::Numbers,
+        finding::Finding,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

@@ -9,10 +9,13 @@
 //! - **requirement**: what a course demands for credit; **eligible**: all of them are satisfied.
 //! - **effect**: a wish for work outside the database; it becomes a **job** in the **ledger**.
 //! - **relay**: hands due jobs to Redis. **Lease**: a worker's right to act on a job, for a while.
+//! - **breaker**: stops the calls to a far side that is out; **outage**: no answer, or a fault of its own.
 //! - **dead letter**: a job that was given up; an operator decides.
 
 pub mod attempt;
 pub mod backoff;
+pub mod breaker;
+pub mod bucket;
 pub mod callback;
 pub mod checkpoint;
 pub mod course;
@@ -26,15 +29,19 @@ pub mod event;
 pub mod failure;
 pub mod grade;
 pub mod ids;
+pub mod job;
 pub mod keys;
 pub mod operator;
 pub mod order;
+pub mod page;
 pub mod pay_and_verify;
 pub mod payment;
 pub mod photo;
 pub mod price;
 pub mod renewal;
 pub mod submission;
+pub mod timeline;
 pub mod times;
 pub mod vendor_format;
 pub mod verification;
+pub mod waiting;

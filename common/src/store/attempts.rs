@@ -1,13 +1,16 @@
 //! Attempts: one row a submission of photos.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{BadRow, Connection, StoreError, error::must_touch_one};
-use crate::domain::{
-    attempt::{Attempt, Status, transition::Rule},
-    ids::{AttemptId, ReceiptId, UserId},
-    vendor_format::VendorFormat,
+use crate::{
+    domain::{
+        attempt::{Attempt, Status, transition::Rule},
+        ids::{AttemptId, ReceiptId, UserId},
+        vendor_format::VendorFormat,
+    },
+    telemetry::trace,
 };
 
 struct Row {
@@ -66,8 +69,8 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
     let id = sqlx::query_scalar!(
         r#"
         INSERT INTO attempts (receipt_id, user_id, status, name, created_at, updated_at, copy_id_photo_from,
-                              face_upload, photo_id_upload)
-        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7)
+                              face_upload, photo_id_upload, trace)
+        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8)
         RETURNING id
         "#,
         new.receipt.0,
@@ -77,9 +80,11 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
         new.copy_id_photo_from.map(|id| id.0),
         new.face_upload,
         new.photo_id_upload,
+        trace::current(),
     )
     .fetch_one(conn)
     .await?;
+    metrics::counter!("vouch_attempts_moved_total", "status" => "created").increment(1);
     Ok(AttemptId(id))
 }
 
@@ -114,6 +119,11 @@ pub(crate) async fn find(conn: &mut Connection, receipt: ReceiptId) -> Result<Op
     .fetch_optional(conn)
     .await?;
     Ok(row.map(Attempt::try_from).transpose()?)
+}
+
+/// The trace that an attempt's submission began, as a `traceparent`.
+pub(crate) async fn trace_of(conn: &mut Connection, id: AttemptId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT trace FROM attempts WHERE id = $1", id.0).fetch_optional(conn).await?.flatten())
 }
 
 /// The receipt of an attempt.
@@ -271,7 +281,7 @@ pub(crate) async fn transition(
     let row = sqlx::query!(
         r#"
         WITH before AS (
-            SELECT id, status FROM attempts WHERE id = $1 FOR UPDATE
+            SELECT id, status, created_at FROM attempts WHERE id = $1 FOR UPDATE
         ), moved AS (
             UPDATE attempts SET status = $3, updated_at = $4,
                    submitted_at = coalesce($7, submitted_at),
@@ -286,7 +296,7 @@ pub(crate) async fn transition(
             INSERT INTO attempt_events (attempt_id, at, actor, kind, from_status, to_status, detail)
             SELECT moved.id, $4, $5, $6, before.status, $3, $12 FROM moved JOIN before ON before.id = moved.id
         )
-        SELECT before.status, EXISTS (SELECT 1 FROM moved) AS "is_moved!" FROM before
+        SELECT before.status, before.created_at, EXISTS (SELECT 1 FROM moved) AS "is_moved!" FROM before
         "#,
         id.0,
         &accepted,
@@ -305,7 +315,19 @@ pub(crate) async fn transition(
     .await?;
     let row = row.ok_or(StoreError::WrongCount { table: "attempts", touched: 0 })?;
     let before = Status::parse(&row.status).ok_or(BadRow { table: "attempts", column: "status" })?;
-    Ok(if row.is_moved { Moved::From(before) } else { Moved::Refused(before) })
+    if !row.is_moved {
+        return Ok(Moved::Refused(before));
+    }
+    count_move(before, rule.to, change.at - row.created_at);
+    Ok(Moved::From(before))
+}
+
+/// Counts a move when it is written. One that is undone with its transaction is counted all the same: it is rare.
+fn count_move(from: Status, to: Status, age: TimeDelta) {
+    metrics::counter!("vouch_attempts_moved_total", "status" => to.as_str()).increment(1);
+    if to.is_terminal() && !from.is_terminal() {
+        metrics::histogram!("vouch_verdict_seconds", "status" => to.as_str()).record(age.as_seconds_f64().max(0.0));
+    }
 }
 
 /// An attempt that is not finished and has no job that would go on with it.
