@@ -9,6 +9,7 @@ pub mod collector;
 mod database;
 pub mod places;
 pub mod samples;
+pub mod sealed;
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_api::state::AppState;
 use vouch_cli::{
     mail_catcher::MailCatcher,
-    simulator::{Script, Simulator, SimulatorConfig},
+    simulator::{Script, Simulator, SimulatorConfig, WireFormat},
 };
 use vouch_common::{
     clock::{Clock, FrozenClock},
@@ -102,7 +103,8 @@ impl TestApp {
         let clock = Arc::new(FrozenClock::new(Utc::now()));
         let folder = tempfile::tempdir().unwrap();
         let mail = MailCatcher::start((Ipv4Addr::LOCALHOST, 0).into(), None).await.unwrap();
-        let vendor = start_vendor(&clock, wishes.script).await;
+        let is_sealed = wishes.settings.contains(&("VOUCH_VENDOR_FORMAT", "sealed".to_owned()));
+        let vendor = start_vendor(&clock, wishes.script, is_sealed).await;
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
         let url = format!("http://{address}");
@@ -314,14 +316,15 @@ pub fn percent(key: &str) -> String {
     url::form_urlencoded::byte_serialize(key.as_bytes()).collect()
 }
 
-async fn start_vendor(clock: &Arc<FrozenClock>, script: Script) -> Simulator {
+async fn start_vendor(clock: &Arc<FrozenClock>, script: Script, is_sealed: bool) -> Simulator {
     let clock = clock.clone();
+    let software_secure = WireFormat::SoftwareSecure { face_key: PhotoKey::parse_hex(FACE_KEY).unwrap() };
     let config = SimulatorConfig {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         access_key: ACCESS_KEY.to_owned(),
         secret_key: Secret::new(SECRET),
         private_key: VendorPrivateKey::parse(PRIVATE_KEY.as_bytes()).unwrap(),
-        face_key: PhotoKey::parse_hex(FACE_KEY).unwrap(),
+        format: if is_sealed { WireFormat::Sealed } else { software_secure },
         journal: None,
         verdict_delay: Duration::ZERO,
         script,

@@ -33,6 +33,7 @@ pub async fn run(services: Services, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if is_due(&services, &SWEEP).await {
             sweep::mend(&services).await;
+            sweep::match_orphans(&services).await;
         }
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{compact_tallies, forget_retries, forget_submission_keys, mend_stuck, remind_expired},
+    operations::{compact_tallies, forget_retries, forget_submission_keys, match_orphans, mend_stuck, remind_expired},
     photos::names,
     telemetry::chain,
 };
@@ -33,6 +33,18 @@ pub async fn mend(services: &Services) -> usize {
             tracing::warn!(error = %chain(&error), "the sweep could not look");
             0
         }
+    }
+}
+
+/// Looks again for the attempts of callbacks that came before they were known.
+pub async fn match_orphans(services: &Services) {
+    match match_orphans::match_again(services.db(), services.now()).await {
+        Ok(0) => {}
+        Ok(matched) => {
+            tracing::info!(matched, "callbacks whose receipt was not known have found their attempts");
+            services.wake();
+        }
+        Err(error) => tracing::warn!(error = %chain(&error), "orphaned callbacks could not be looked at; the next sweep does"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Bodies of bounded size.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use poem::{Body, Request};
+use poem::{Body, Request, http::StatusCode};
 
 use crate::error::Fault;
 
@@ -38,9 +40,31 @@ pub async fn bounded(mut request: Request, bytes_max: usize) -> Result<Request, 
     Ok(request)
 }
 
+/// As [`read`], and the whole body must be there within `patience`.
+///
+/// # Errors
+///
+/// Those of [`read`]; 408 when it takes longer.
+pub async fn read_within(request: &Request, body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes, Fault> {
+    let too_slow = |_| Fault::Refused(StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive.".to_owned());
+    tokio::time::timeout(patience, read(request, body, bytes_max)).await.map_err(too_slow)?
+}
+
 fn size(bytes: usize) -> String {
     match bytes / (1024 * 1024) {
         0 => format!("{} KiB", bytes / 1024),
         mebibytes => format!("{mebibytes} MiB"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_is_given_up() {
+        let (reader, _writer) = tokio::io::duplex(8);
+        let read = read_within(&Request::default(), Body::from_async_read(reader), 8, Duration::from_millis(1)).await;
+        assert_eq!(read.err().map(|fault| fault.status()), Some(StatusCode::REQUEST_TIMEOUT));
     }
 }

@@ -19,6 +19,7 @@ const OTHERS: &[&str] = &[
     "/embargo/blocked-message/:access_point/:message_key/",
     "/verify_student/submit-photos/",
     "/verify_student/results_callback",
+    "/callbacks/vendor",
     "/verify_student/create_order/",
     "/verify_student/create_order",
     "/shoppingcart/postpay_callback/",

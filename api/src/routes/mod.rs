@@ -32,11 +32,12 @@ pub mod status;
 mod submission;
 pub mod submit_photos;
 pub mod users;
+pub mod vendor_callback;
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Route, get, post};
 use poem_openapi::OpenApiService;
 
-use vouch_common::domain::pay_and_verify::Message;
+use vouch_common::domain::{pay_and_verify::Message, vendor_format::VendorFormat};
 
 use crate::{
     error,
@@ -52,7 +53,12 @@ const INTERFACE_VERSION: &str = "1.0";
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
-    Route::new()
+    // A deployment speaks one format; the other one's path is not there.
+    let callbacks = match state.settings().vendor.format {
+        VendorFormat::SoftwareSecure => Route::new().at("/verify_student/results_callback", post(results_callback::receive)),
+        VendorFormat::Sealed => Route::new().at("/callbacks/vendor", post(vendor_callback::receive)),
+    };
+    callbacks
         .at("/verify_student/start-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
         .at("/verify_student/begin-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
         .at("/verify_student/upgrade/*course", get(pay_and_verify::page(Message::Upgrade)))
@@ -65,7 +71,6 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/verify_student/status/", get(status::status))
         .at("/embargo/blocked-message/:access_point/:message_key/", get(embargo::blocked))
         .at("/verify_student/submit-photos/", post(submit_photos::submit))
-        .at("/verify_student/results_callback", post(results_callback::receive))
         .at("/verify_student/create_order/", post(create_order::create))
         .at("/verify_student/create_order", post(create_order::create))
         .at("/shoppingcart/postpay_callback/", post(postpay_callback::receive))

@@ -5,13 +5,10 @@
 
 use poem::{Body, Request, Response, handler, web::Data};
 use vouch_common::{
-    domain::callback::VerdictKind,
+    domain::{callback::VerdictKind, vendor_format::VendorFormat},
     operations::record_callback::{self, Recorded, SignedCallback},
     photos::seal::{SealContext, seal},
-    vendor::software_secure::{
-        VENDOR,
-        callback::{Callback, CallbackHeaders, CallbackKeys, read_callback},
-    },
+    vendor::software_secure::callback::{Callback, CallbackHeaders, CallbackKeys, read_callback},
 };
 
 use crate::{error::Fault, extract::body, state::AppState};
@@ -28,14 +25,15 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
         Ok(Recorded::Duplicate) => "duplicate",
         Ok(Recorded::Orphan) => "orphan",
         Ok(Recorded::UnknownResult) => "unknown_result",
+        Ok(Recorded::OtherBody) => "other_body",
         Err(Fault::Refused(..)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
     metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
     match result {
         Ok(Recorded::Kept | Recorded::Duplicate) => Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!")),
-        // `take` answers these two itself.
-        Ok(Recorded::Orphan | Recorded::UnknownResult) => Err(Fault::Internal),
+        // `take` answers the first two itself; the third can't be, for the event's key covers the body.
+        Ok(Recorded::Orphan | Recorded::UnknownResult | Recorded::OtherBody) => Err(Fault::Internal),
         Err(fault) => Err(fault),
     }
 }
@@ -65,18 +63,19 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
     let context = SealContext { receipt: receipt.unwrap_or_default(), kind: "callback" };
     let body_sealed = seal(&state.settings().master_keys, context, bytes).map_err(|_| Fault::Internal)?;
     let signed = SignedCallback {
-        vendor: VENDOR,
+        format: VendorFormat::SoftwareSecure,
         event_key: callback.event_key,
         receipt,
         result: &callback.result,
         signed_at: callback.signed_at,
         is_signature_valid: callback.signature_valid(),
         body_sealed: &body_sealed,
+        body_digest: None,
     };
     let recorded = record_callback::record(state.db(), &signed, state.now()).await?;
     match recorded {
         Recorded::Kept => state.wake(),
-        Recorded::Duplicate => {}
+        Recorded::Duplicate | Recorded::OtherBody => {}
         Recorded::Orphan => {
             tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan");
             return Err(Fault::bad_request(format!("edX ID {} not found", receipt.unwrap_or("None"))));

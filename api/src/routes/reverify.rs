@@ -55,7 +55,13 @@ pub(super) async fn in_course(request: &Request, learner: Learner, state: Data<&
     }
     let now = state.now();
     let earliest = now - TimeDelta::days(i64::from(state.settings().validity.days_good_for));
-    let visit = load_flow::load_checkpoint(state.db(), learner.submitter.user, (&course, &usage), earliest).await?;
+    let visit = load_flow::load_checkpoint(
+        state.db(),
+        learner.submitter.user,
+        (&course, &usage),
+        (earliest, state.settings().vendor.format),
+    )
+    .await?;
     let visit = visit.ok_or_else(course_path::no_checkpoint)?;
     if !visit.has_initial_verification {
         return Ok(to_first_verification(&course, &usage));

@@ -66,7 +66,8 @@ async fn take_or_repeat(
         return repeated(key, &answered);
     }
     let now = state.now();
-    let facts = submit_photos::load_facts(state.db(), who, now, state.settings().validity.days_good_for).await?;
+    let rules = (state.settings().validity.days_good_for, state.settings().vendor.format);
+    let facts = submit_photos::load_facts(state.db(), who, now, rules).await?;
     let accepted = submission::check(submission, &facts).map_err(refused)?;
     let url = way_back(state, &accepted).await?;
     let uploads = store_sealed(state, &accepted).await?;

@@ -5,11 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use vouch_common::{
     clock::{Clock, SystemClock},
+    domain::vendor_format::VendorFormat,
     secret::Secret,
-    vendor::software_secure::{cipher::PhotoKey, rsa_keys::VendorPrivateKey},
+    vendor::{
+        sealed::webhook::parse_secret,
+        software_secure::{cipher::PhotoKey, rsa_keys::VendorPrivateKey},
+    },
 };
 
-use crate::simulator::{Script, SimulatorConfig, start};
+use crate::simulator::{Script, SimulatorConfig, WireFormat, start};
 
 /// A vendor of one's own: verifies, downloads, decrypts, decodes, and calls back.
 #[derive(Debug, clap::Args)]
@@ -28,9 +32,12 @@ pub struct SimulateVendor {
     /// The vendor's private key: PEM, or @path of a file
     #[arg(long, env = "VOUCH_SIMULATOR_PRIVATE_KEY", hide_env_values = true)]
     private_key: String,
-    /// Key of the face photos, in hex
+    /// Key of the face photos, in hex; for software-secure only
     #[arg(long, env = "VOUCH_VENDOR_FACE_KEY", hide_env_values = true)]
-    face_key: String,
+    face_key: Option<String>,
+    /// The wire format: sealed or software-secure
+    #[arg(long, env = "VOUCH_VENDOR_FORMAT", default_value = "sealed", value_parser = parse_format)]
+    format: VendorFormat,
     /// A file to which what it sees is appended, one JSON object a line
     #[arg(long)]
     journal: Option<PathBuf>,
@@ -40,6 +47,11 @@ pub struct SimulateVendor {
     /// A file that says how it behaves
     #[arg(long)]
     script: Option<PathBuf>,
+}
+
+/// Reads the name of a wire format.
+pub(crate) fn parse_format(text: &str) -> Result<VendorFormat, String> {
+    VendorFormat::parse(text).ok_or_else(|| "it must be sealed or software-secure".to_owned())
 }
 
 impl SimulateVendor {
@@ -66,12 +78,20 @@ impl SimulateVendor {
             None => Script::default(),
         };
         let secret = self.secret_key.split(',').next().unwrap_or_default().trim().to_owned();
+        let (secret_key, format) = match self.format {
+            VendorFormat::Sealed => (parse_secret(&secret).context("the secret can't be used")?, WireFormat::Sealed),
+            VendorFormat::SoftwareSecure => {
+                let face_key = self.face_key.as_deref().context("software-secure needs --face-key")?.trim();
+                let face_key = PhotoKey::parse_hex(face_key).context("the face key can't be used")?;
+                (Secret::new(secret), WireFormat::SoftwareSecure { face_key })
+            }
+        };
         Ok(SimulatorConfig {
             listen: self.listen,
             access_key: self.access_key.clone(),
-            secret_key: Secret::new(secret),
+            secret_key,
             private_key: VendorPrivateKey::parse(&private_key).context("the private key can't be used")?,
-            face_key: PhotoKey::parse_hex(self.face_key.trim()).context("the face key can't be used")?,
+            format,
             journal: self.journal.clone(),
             verdict_delay: self.verdict_delay,
             script,

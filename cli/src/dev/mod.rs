@@ -22,12 +22,14 @@ use std::{
 use anyhow::{Context, Result};
 use vouch_common::{
     clock::{Clock, SystemClock},
+    domain::vendor_format::VendorFormat,
     secret::Secret,
 };
 
 use crate::{
+    commands::simulate_vendor::parse_format,
     mail_catcher::MailCatcher,
-    simulator::{Script, Simulator, SimulatorConfig, start},
+    simulator::{Script, Simulator, SimulatorConfig, WireFormat, start},
 };
 use api::Api;
 use keys::DevKeys;
@@ -53,6 +55,9 @@ pub struct Dev {
     /// How long the simulated vendor takes for a verdict
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     verdict_delay: Duration,
+    /// The vendor's wire format: software-secure or sealed
+    #[arg(long, default_value = "software-secure", value_parser = parse_format)]
+    format: VendorFormat,
     /// Submit real photos and show what happens to them
     #[arg(long)]
     demo: bool,
@@ -100,7 +105,7 @@ impl Dev {
 
     async fn run_to_end(&self) -> Result<()> {
         let steps = Steps::start();
-        let world = World::start(self.dir.clone(), self.listen, self.verdict_delay, &steps).await?;
+        let world = World::start(self.dir.clone(), self.listen, (self.format, self.verdict_delay), &steps).await?;
         let result = self.show(&world, &steps).await;
         if result.is_ok() {
             world.tell_where_to_look();
@@ -132,14 +137,19 @@ impl World {
     /// # Errors
     ///
     /// When a part does not start; its log says why.
-    pub async fn start(dir: Option<PathBuf>, listen: Option<SocketAddr>, verdict_delay: Duration, steps: &Steps) -> Result<Self> {
+    pub async fn start(
+        dir: Option<PathBuf>,
+        listen: Option<SocketAddr>,
+        (format, verdict_delay): (VendorFormat, Duration),
+        steps: &Steps,
+    ) -> Result<Self> {
         let temporary = if dir.is_none() { Some(tempfile::Builder::new().prefix("vouch-dev.").tempdir()?) } else { None };
         let dir = dir.or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned())).context("no folder")?;
         let dir = create_folders(&dir)?;
         let servers = steps.while_doing("Private Postgres and Redis", Servers::start(&dir)).await?;
         let keys = DevKeys::load_or_make(&dir.join("keys.json"))?;
         let mail = MailCatcher::start((Ipv4Addr::LOCALHOST, 0).into(), Some(dir.join("mail"))).await?;
-        let vendor = start(simulator(&keys, &dir, verdict_delay)?).await.context("the simulated vendor can't start")?;
+        let vendor = start(simulator(&keys, &dir, (format, verdict_delay))?).await.context("the simulated vendor can't start")?;
         steps.done(&format!("Simulated vendor on http://{}, mail catcher on {}", vendor.addr(), mail.address()));
         let listen = match listen {
             Some(listen) => listen,
@@ -149,6 +159,7 @@ impl World {
         let platform = Platform::start((Ipv4Addr::LOCALHOST, 0).into(), api.clone(), &keys).await?;
         steps.done(&format!("Stand-in for the learning platform on {}", platform.url()));
         let mut settings = settings(&keys, &servers, &dir, (listen, vendor.addr(), mail.address()));
+        settings.insert("VOUCH_VENDOR_FORMAT".to_owned(), format.as_str().to_owned());
         settings.extend(platform.settings(&keys).map(|(name, value)| (name.to_owned(), value)));
         let children = Children::new(dir.join("logs"), settings);
         let release = steps.while_doing("vouch migrate", children.run_to_end(line("release")?)).await;
@@ -197,13 +208,17 @@ fn create_folders(dir: &Path) -> Result<PathBuf> {
     Ok(dir.canonicalize()?)
 }
 
-fn simulator(keys: &DevKeys, dir: &Path, verdict_delay: Duration) -> Result<SimulatorConfig> {
+fn simulator(keys: &DevKeys, dir: &Path, (format, verdict_delay): (VendorFormat, Duration)) -> Result<SimulatorConfig> {
+    let format = match format {
+        VendorFormat::SoftwareSecure => WireFormat::SoftwareSecure { face_key: keys.face_key()? },
+        VendorFormat::Sealed => WireFormat::Sealed,
+    };
     Ok(SimulatorConfig {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         access_key: keys.vendor_access_key.clone(),
         secret_key: Secret::new(keys.vendor_secret.clone()),
         private_key: keys.vendor_private_key()?,
-        face_key: keys.face_key()?,
+        format,
         journal: Some(dir.join("vendor-journal.jsonl")),
         verdict_delay,
         script: Script::default(),
@@ -233,7 +248,6 @@ fn settings(
         ("VOUCH_PLATFORM_NAME", "Vouch Demo".to_owned()),
         ("VOUCH_JWT_SECRET", keys.jwt_secret.clone()),
         ("VOUCH_BOOTSTRAP_API_KEY", keys.api_key.clone()),
-        ("VOUCH_VENDOR_FORMAT", "software-secure".to_owned()),
         ("VOUCH_VENDOR_URL", format!("http://{vendor}/")),
         ("VOUCH_VENDOR_ACCESS_KEY", keys.vendor_access_key.clone()),
         ("VOUCH_VENDOR_SECRET_KEYS", keys.vendor_secret.clone()),

@@ -1,6 +1,6 @@
 //! The simulated vendor: a real HTTP server that checks what we send as strictly as the real one would.
 //!
-//! It verifies the signature and date of a submission, downloads, decrypts and decodes both photos, answers, and calls
+//! It speaks either wire format: verifies the signature and date of a submission, downloads, decrypts and decodes both photos, answers, and calls
 //! the signed verdict back. A [`Script`] makes it slow, failing, silent, repeating, late or lying; a [`Journal`] tells
 //! what it saw. Used in-process by tests and by `vouch simulate-vendor`.
 //!
@@ -15,9 +15,11 @@
 
 mod callback;
 mod journal;
+mod letter;
 mod photos;
 mod script;
 mod server;
+mod submission;
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -44,8 +46,8 @@ pub use script::{
     AnswerScript, CallbackScript, Covers, Fault, FollowUp, Forgery, Script, ScriptError, Timing, Verdict, VerdictRule,
 };
 
-/// Most receipts that are remembered for answering repeats; beyond it the oldest is forgotten.
-pub const RECEIPTS_MAX: usize = 1_000_000;
+/// Most orders that are remembered for answering repeats; beyond it the oldest is forgotten.
+pub const ORDERS_MAX: usize = 1_000_000;
 /// Most verdicts that wait to be called back; beyond it submissions are answered with 503.
 pub const PENDING_VERDICTS_MAX: usize = 200_000;
 /// Most photos that are decoded at a time, because a decoded photo takes much memory.
@@ -67,12 +69,12 @@ pub struct SimulatorConfig {
     pub listen: SocketAddr,
     /// The access key that names us to the vendor and the vendor to us.
     pub access_key: String,
-    /// The secret that both sides sign with.
+    /// The secret that both sides sign with, as the wire format's signatures take it.
     pub secret_key: Secret,
     /// The private half of the key for which photo keys are wrapped.
     pub private_key: VendorPrivateKey,
-    /// The shared key of face photos; submissions whose wrapped face key is another are refused.
-    pub face_key: PhotoKey,
+    /// The wire format.
+    pub format: WireFormat,
     /// The file to which the journal is appended.
     pub journal: Option<PathBuf>,
     /// How long a verdict takes, unless the script says otherwise.
@@ -81,6 +83,18 @@ pub struct SimulatorConfig {
     pub script: Script,
     /// The clock for signatures, journal and the duration of faults.
     pub clock: Clock,
+}
+
+/// The wire format that a simulator speaks.
+#[derive(Clone, Debug)]
+pub enum WireFormat {
+    /// What Open edX speaks.
+    SoftwareSecure {
+        /// The shared key of face photos; submissions whose wrapped face key is another are refused.
+        face_key: PhotoKey,
+    },
+    /// Authenticated photos and Standard Webhooks. Scripts say their verdicts in the words of the other format.
+    Sealed,
 }
 
 impl fmt::Debug for SimulatorConfig {
@@ -194,8 +208,8 @@ struct Progress {
     script: Arc<Script>,
     script_set_at: DateTime<Utc>,
     submissions: u64,
-    receipts: HashSet<Arc<str>>,
-    receipts_in_order: VecDeque<Arc<str>>,
+    orders: HashSet<Arc<str>>,
+    orders_by_age: VecDeque<Arc<str>>,
 }
 
 impl Progress {
@@ -204,8 +218,8 @@ impl Progress {
             script: Arc::new(script),
             script_set_at: now,
             submissions: 0,
-            receipts: HashSet::new(),
-            receipts_in_order: VecDeque::new(),
+            orders: HashSet::new(),
+            orders_by_age: VecDeque::new(),
         }
     }
 }
@@ -239,18 +253,18 @@ impl Shared {
         (Arc::clone(&progress.script), fault)
     }
 
-    /// Remembers a receipt; `true` means that it is new and gets a verdict.
-    fn remember(&self, receipt: &str) -> bool {
+    /// Remembers an order; `true` means that it is new and gets a verdict.
+    fn remember(&self, order: &str) -> bool {
         let mut progress = self.progress();
-        let receipt: Arc<str> = receipt.into();
-        if !progress.receipts.insert(Arc::clone(&receipt)) {
+        let order: Arc<str> = order.into();
+        if !progress.orders.insert(Arc::clone(&order)) {
             return false;
         }
-        progress.receipts_in_order.push_back(receipt);
-        if progress.receipts_in_order.len() > RECEIPTS_MAX
-            && let Some(oldest) = progress.receipts_in_order.pop_front()
+        progress.orders_by_age.push_back(order);
+        if progress.orders_by_age.len() > ORDERS_MAX
+            && let Some(oldest) = progress.orders_by_age.pop_front()
         {
-            progress.receipts.remove(&oldest);
+            progress.orders.remove(&oldest);
         }
         true
     }

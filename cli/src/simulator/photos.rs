@@ -5,6 +5,9 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use image::{ImageReader, Limits};
+use vouch_common::domain::photo::PhotoKind;
+use vouch_common::vendor::sealed::key::DataKey;
+use vouch_common::vendor::sealed::photo::{Binding, OpenPhotoError, open_photo};
 use vouch_common::vendor::software_secure::cipher::{DecryptPhotoError, PhotoKey, decrypt_photo};
 
 use super::journal::PhotoFacts;
@@ -16,6 +19,32 @@ pub const STORED_BYTES_MAX: usize = 32 << 20;
 
 const SIDE_PIXELS_MAX: u32 = 16_384;
 const DECODE_BYTES_MAX: u64 = 512 << 20;
+
+/// What opens a stored photo.
+pub(super) enum Lock {
+    /// Its key, in the format `software-secure`.
+    SoftwareSecure(PhotoKey),
+    /// Its key in the format `sealed`, and what the photo must be bound to.
+    Sealed {
+        /// The key.
+        key: DataKey,
+        /// The receipt.
+        receipt: String,
+        /// Which photo it is.
+        kind: PhotoKind,
+    },
+}
+
+impl Lock {
+    fn open(&self, stored: &[u8]) -> Result<Vec<u8>, PhotoError> {
+        match self {
+            Self::SoftwareSecure(key) => decrypt_photo(stored, key).map_err(|cause| PhotoError::Decrypt { cause }),
+            Self::Sealed { key, receipt, kind } => {
+                open_photo(stored, Binding { receipt, kind: *kind }, key).map_err(|cause| PhotoError::Open { cause })
+            }
+        }
+    }
+}
 
 /// Downloads the encrypted photo; redirects are not followed, because a signed address has no reason for them.
 ///
@@ -41,8 +70,8 @@ pub(super) async fn download(client: &reqwest::Client, address: &str) -> Result<
 ///
 /// # Errors
 /// [`PhotoError`] if the key is wrong or the content is no picture.
-pub(super) fn open(stored: &[u8], key: &PhotoKey) -> Result<PhotoFacts, PhotoError> {
-    let plain = decrypt_photo(stored, key).map_err(|cause| PhotoError::Decrypt { cause })?;
+pub(super) fn open(stored: &[u8], lock: &Lock) -> Result<PhotoFacts, PhotoError> {
+    let plain = lock.open(stored)?;
     let decode = |cause| PhotoError::Decode { cause };
     let mut reader =
         ImageReader::new(Cursor::new(&plain)).with_guessed_format().map_err(|cause| decode(image::ImageError::IoError(cause)))?;
@@ -87,6 +116,13 @@ pub enum PhotoError {
         #[source]
         cause: DecryptPhotoError,
     },
+    /// The sealed photo does not open as what it should be.
+    #[error("could not open the photo")]
+    Open {
+        /// What the cipher says.
+        #[source]
+        cause: OpenPhotoError,
+    },
     /// The first bytes are those of no known picture format.
     #[error("the photo has no known format")]
     UnknownFormat,
@@ -115,7 +151,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
 mod tests {
     use vouch_common::vendor::software_secure::cipher::{PhotoKey, encrypt_photo};
 
-    use super::{PhotoError, chain, open};
+    use super::{Lock, PhotoError, chain, open};
 
     const FACE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/good/face.jpg"));
     const BOMB: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/bad/bomb.png"));
@@ -125,9 +161,13 @@ mod tests {
         PhotoKey::parse_bytes(&[7; 32]).unwrap()
     }
 
+    fn lock() -> Lock {
+        Lock::SoftwareSecure(key())
+    }
+
     #[test]
     fn a_face_opens_to_its_size_and_shape() {
-        let facts = open(encrypt_photo(FACE, &key()).as_bytes(), &key()).unwrap();
+        let facts = open(encrypt_photo(FACE, &key()).as_bytes(), &lock()).unwrap();
 
         assert_eq!(facts.bytes, FACE.len());
         assert_eq!(facts.media_type, "image/jpeg");
@@ -138,17 +178,17 @@ mod tests {
     fn the_wrong_key_and_what_is_no_picture_are_refused() {
         let other = PhotoKey::parse_bytes(&[8; 32]).unwrap();
 
-        assert!(open(encrypt_photo(FACE, &other).as_bytes(), &key()).is_err());
-        let text = open(encrypt_photo(b"no picture at all", &key()).as_bytes(), &key());
+        assert!(open(encrypt_photo(FACE, &other).as_bytes(), &lock()).is_err());
+        let text = open(encrypt_photo(b"no picture at all", &key()).as_bytes(), &lock());
         assert!(matches!(text, Err(PhotoError::UnknownFormat)));
-        let cut = open(encrypt_photo(&FACE[..200], &key()).as_bytes(), &key());
+        let cut = open(encrypt_photo(&FACE[..200], &key()).as_bytes(), &lock());
         assert!(matches!(cut, Err(PhotoError::Decode { .. })));
-        let _ = open(encrypt_photo(TRUNCATED, &key()).as_bytes(), &key());
+        let _ = open(encrypt_photo(TRUNCATED, &key()).as_bytes(), &lock());
     }
 
     #[test]
     fn a_decompression_bomb_is_refused_within_limits() {
-        let error = open(encrypt_photo(BOMB, &key()).as_bytes(), &key()).unwrap_err();
+        let error = open(encrypt_photo(BOMB, &key()).as_bytes(), &lock()).unwrap_err();
 
         assert!(matches!(error, PhotoError::Decode { .. }));
         assert!(chain(&error).starts_with("could not decode the photo: "));

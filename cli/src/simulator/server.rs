@@ -9,22 +9,16 @@ use poem::{Body, EndpointExt as _, IntoResponse as _, Response, Route, get, hand
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
-use vouch_common::vendor::software_secure::canonical::Message;
-use vouch_common::vendor::software_secure::cipher::PhotoKey;
-use vouch_common::vendor::software_secure::signature::{
-    find_matching_secret, is_fresh, is_same_access_key, parse_date, split_authorization,
-};
-use vouch_common::vendor::strict_json::{self, Json};
 
 use super::callback::{self, Plan};
 use super::journal::{Event, Kind, PhotoFacts};
-use super::photos::{self, PhotoError, chain};
+use super::photos::{self, Lock, PhotoError, chain};
 use super::script::{Fault, Script, Timing};
+use super::submission::{self, Refused, Submission};
 use super::{PENDING_VERDICTS_MAX, Shared};
 
 const SUBMISSION_BYTES_MAX: usize = 256 << 10;
 const SCRIPT_BYTES_MAX: usize = 256 << 10;
-const RECEIPT_CHARACTERS_MAX: usize = 255;
 const HANG: Duration = Duration::from_hours(1);
 const GARBAGE: &[u8] = b"\xff\xfe{\"EdX-ID\":";
 
@@ -85,7 +79,7 @@ async fn take_submission(headers: &HeaderMap, body: Body, Data(shared): Data<&Ar
 /// Checks, counts and journals a submission, sees to its verdict, and gives the answer.
 async fn process(shared: Arc<Shared>, headers: HeaderMap, body: Vec<u8>) -> Reply {
     let mut event = submission_event(&body);
-    let submission = match read_submission(&shared, &headers, &body) {
+    let submission = match submission::read(&shared, &headers, &body) {
         Ok(submission) => submission,
         Err(refused) => return Reply::from(refused.note(&shared, event)),
     };
@@ -127,28 +121,7 @@ async fn process(shared: Arc<Shared>, headers: HeaderMap, body: Vec<u8>) -> Repl
     reply
 }
 
-/// A submission whose signature was right.
-struct Submission {
-    receipt: String,
-    name: String,
-    face_address: String,
-    face_key: String,
-    photo_id_address: String,
-    photo_id_key: String,
-    send_response_to: String,
-}
-
-/// A submission that a vendor would not take.
-struct Refused {
-    status: StatusCode,
-    detail: String,
-}
-
 impl Refused {
-    fn new(status: StatusCode, detail: &str) -> Self {
-        Self { status, detail: detail.to_owned() }
-    }
-
     /// Writes the refusal into the journal and gives the answer.
     fn note(self, shared: &Shared, event: Event) -> Response {
         let event = Event { http_status: Some(self.status.as_u16()), ..event };
@@ -157,86 +130,40 @@ impl Refused {
     }
 }
 
-/// Checks the signature before it looks at what the fields mean.
-fn read_submission(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Refused> {
-    let denied = |detail| Refused::new(StatusCode::UNAUTHORIZED, detail);
-    let odd = |detail| Refused::new(StatusCode::BAD_REQUEST, detail);
-    let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let document = strict_json::parse(body).map_err(|_| odd("the body is not JSON"))?;
-    let Json::Object(members) = &document else { return Err(odd("the body is not an object")) };
-    let date = value(header::DATE);
-    let credentials = value(header::AUTHORIZATION)
-        .and_then(split_authorization)
-        .ok_or_else(|| denied("the authorization is missing or malformed"))?;
-    if !is_same_access_key(credentials.access_key, &shared.config.access_key) {
-        return Err(denied("the access key is unknown"));
-    }
-    let message = Message { method: "POST", content_type: value(header::CONTENT_TYPE), date, content_md5: None, body: members };
-    let secrets = std::slice::from_ref(&shared.config.secret_key);
-    if find_matching_secret(&[message], credentials.signature, secrets).is_none() {
-        return Err(denied("the signature is wrong"));
-    }
-    let signed_at = date.and_then(parse_date).ok_or_else(|| denied("the date is missing or unreadable"))?;
-    if !is_fresh(signed_at, shared.now()) {
-        return Err(denied("the date is too far from now"));
-    }
-    let text = |key: &'static str| match document.find(key) {
-        Some(Json::Text(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(_) | None => Err(Refused::new(StatusCode::BAD_REQUEST, &format!("{key} is missing, empty or no string"))),
-    };
-    let receipt = text("EdX-ID")?;
-    if receipt.chars().count() > RECEIPT_CHARACTERS_MAX {
-        return Err(odd("EdX-ID is too long"));
-    }
-    Ok(Submission {
-        receipt,
-        name: text("ExpectedName")?,
-        face_address: text("UserPhoto")?,
-        face_key: text("UserPhotoKey")?,
-        photo_id_address: text("PhotoID")?,
-        photo_id_key: text("PhotoIDKey")?,
-        send_response_to: text("SendResponseTo")?,
-    })
-}
-
 /// Opens both photos as the vendor's people would have to.
 async fn inspect(shared: &Arc<Shared>, submission: &Submission) -> Result<(PhotoFacts, PhotoFacts), Refused> {
     let odd = |what: &str, detail: &str| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, &format!("{what}: {detail}"));
-    let unwrap = |what: &str, wrapped: &str| shared.config.private_key.unwrap(wrapped).map_err(|error| odd(what, &chain(&error)));
-    let face_key = unwrap("face", &submission.face_key)?;
-    if face_key.expose() != shared.config.face_key.expose() {
-        return Err(odd("face", "the key is not the shared face key"));
-    }
-    let photo_id_key = unwrap("ID photo", &submission.photo_id_key)?;
+    let (face_lock, photo_id_lock) = submission::unlock(shared, submission)?;
     let (face, photo_id) = tokio::join!(
-        fetch(shared, &submission.face_address, face_key),
-        fetch(shared, &submission.photo_id_address, photo_id_key),
+        fetch(shared, &submission.face.address, face_lock),
+        fetch(shared, &submission.photo_id.address, photo_id_lock),
     );
     Ok((face.map_err(|detail| odd("face", &detail))?, photo_id.map_err(|detail| odd("ID photo", &detail))?))
 }
 
-async fn fetch(shared: &Arc<Shared>, address: &str, key: PhotoKey) -> Result<PhotoFacts, String> {
+async fn fetch(shared: &Arc<Shared>, address: &str, lock: Lock) -> Result<PhotoFacts, String> {
     let stored = photos::download(&shared.client, address).await.map_err(|error| chain(&error))?;
     let permit = Arc::clone(&shared.decoders).acquire_owned().await.map_err(|error| chain(&error))?;
     let opened: Result<PhotoFacts, PhotoError> = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        photos::open(&stored, &key)
+        photos::open(&stored, &lock)
     })
     .await
     .map_err(|error| chain(&error))?;
     opened.map_err(|error| chain(&error))
 }
 
-/// Journals a good submission and plans the verdict of a new receipt; a known one gets no second verdict.
+/// Journals a good submission and plans the verdict of a new order; a known one gets no second verdict.
 fn accept(shared: &Shared, script: &Script, submission: Submission, event: Event) -> Option<Plan> {
-    if !shared.remember(&submission.receipt) {
-        note(shared, event, "repeated", "the receipt is known; no second verdict");
+    if !shared.remember(&submission.order) {
+        note(shared, event, "repeated", "the order is known; no second verdict");
         return None;
     }
     let verdict = script.verdict(&submission.receipt, &submission.name);
     note(shared, event, &verdict.result, "accepted");
     Some(Plan {
         receipt: submission.receipt,
+        order: submission.order,
         send_response_to: submission.send_response_to,
         verdict,
         script: script.callback.clone(),

@@ -83,20 +83,30 @@ pub const CATALOGUE: &[Setting] = &[
         &[Api],
         "An api key with every right, for first use; at least 16 characters. Take it away later.",
     ),
-    defaulted("VOUCH_VENDOR_FORMAT", "sealed", BOTH, "The vendor's wire format; this release has software-secure."),
+    defaulted(
+        "VOUCH_VENDOR_FORMAT",
+        "sealed",
+        BOTH,
+        "The vendor's wire format: sealed, or software-secure as Open edX speaks it. Change it only when no attempt is open.",
+    ),
     required("VOUCH_VENDOR_URL", &[Worker], "Where attempts are sent."),
     required("VOUCH_VENDOR_ACCESS_KEY", BOTH, "Names us to the vendor, and the vendor to us."),
     required(
         "VOUCH_VENDOR_SECRET_KEYS",
         BOTH,
-        "Secrets shared with the vendor, comma separated, newest first: the first signs, all verify.",
+        "Secrets shared with the vendor, comma separated, newest first: the first signs, all verify; at most 10. sealed: \
+         whsec_ and base64 of 24 to 64 bytes, or any text of 24 characters or more.",
     ),
     required(
         "VOUCH_VENDOR_RSA_PUBLIC_KEY",
         &[Worker],
         "The vendor's public key: PEM, DER in base64, an OpenSSH line, or @path of a file.",
     ),
-    required("VOUCH_VENDOR_FACE_KEY", &[Worker], "Key of the face photos in hex, 32, 48 or 64 digits (software-secure only)."),
+    optional(
+        "VOUCH_VENDOR_FACE_KEY",
+        &[Worker],
+        "Key of the face photos in hex, 32, 48 or 64 digits. Required with software-secure, not read with sealed.",
+    ),
     defaulted("VOUCH_VENDOR_TIMEOUT", "10s", &[Worker], "How long the vendor may take to answer, at most 1m."),
     defaulted("VOUCH_VENDOR_MAX_TRIES", "12", &[Worker], "Tries after which an operator decides."),
     defaulted("VOUCH_VENDOR_BACKOFF_BASE", "5s", &[Worker], "Longest wait after the first failed try; it doubles each time."),
@@ -105,7 +115,7 @@ pub const CATALOGUE: &[Setting] = &[
         "VOUCH_CALLBACK_SIGNATURE",
         "enforce",
         &[Api],
-        "enforce, or audit: log and count a bad signature but accept it. For a migration only.",
+        "enforce, or audit: log and count a bad signature but accept it. For a migration with software-secure only.",
     ),
     required(
         "VOUCH_SMTP_URL",

@@ -7,6 +7,7 @@ mod catalogue;
 mod read;
 mod settings;
 mod shop;
+mod vendor;
 
 pub use catalogue::{CATALOGUE, Program, Setting, help, markdown};
 pub use read::{ConfigError, Source};

@@ -2,7 +2,6 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
 use url::Url;
 
@@ -10,9 +9,10 @@ use super::{
     catalogue::Program,
     read::{ConfigError, Reader, Source},
     shop::{Shop, read_shop},
+    vendor::read_vendor,
 };
 use crate::{
-    domain::{backoff::Backoff, renewal::Reminders, verification::Validity},
+    domain::{backoff::Backoff, renewal::Reminders, vendor_format::VendorFormat, verification::Validity},
     photos::keys::MasterKeys,
     secret::Secret,
     vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
@@ -30,15 +30,17 @@ pub enum Jwt {
 /// The vendor. What only the worker needs is `None` in the api.
 #[derive(Clone, Debug)]
 pub struct Vendor {
+    /// The wire format.
+    pub format: VendorFormat,
     /// Where attempts are sent.
     pub url: Option<Url>,
     /// Names us to the vendor.
     pub access_key: String,
-    /// Shared secrets, newest first.
+    /// Shared secrets as the format's signatures take them, newest first.
     pub secrets: Vec<Secret>,
     /// The vendor's public key.
     pub public_key: Option<VendorPublicKey>,
-    /// Key of the face photos.
+    /// Key of the face photos, in `software-secure` only.
     pub face_key: Option<PhotoKey>,
     /// How long an answer may take.
     pub timeout: Duration,
@@ -157,7 +159,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let texts = read_texts(reader);
     let validity = read_validity(reader);
     let reminders = if program == Program::Worker { read_reminders(reader) } else { Some(Reminders::NONE) };
-    let vendor = read_vendor(reader);
+    let vendor = read_vendor(reader, program);
     let mail = (program == Program::Worker).then(|| read_mail(reader));
     let analytics = read_analytics(reader);
     let jwt = (program == Program::Api).then(|| read_jwt(reader));
@@ -228,56 +230,6 @@ fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {
             None
         }
     }
-}
-
-fn read_vendor(reader: &mut Reader<'_>) -> Option<Vendor> {
-    let format = reader.parse("VOUCH_VENDOR_FORMAT", |text| match text {
-        "software-secure" => Ok(()),
-        "sealed" => Err("this release does not have the format `sealed` yet; set software-secure"),
-        _ => Err("it must be software-secure"),
-    });
-    let vendor_url = reader.parse("VOUCH_VENDOR_URL", |text| url(text, &["http", "https"]));
-    let access_key = reader.parse("VOUCH_VENDOR_ACCESS_KEY", |text| {
-        let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != ':');
-        is_plain.then(|| text.to_owned()).ok_or("it must have neither blanks nor colons")
-    });
-    let secrets = reader.parse("VOUCH_VENDOR_SECRET_KEYS", |text| {
-        let secrets: Vec<Secret> = text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(Secret::new).collect();
-        if secrets.is_empty() { Err("at least one secret is needed") } else { Ok(secrets) }
-    });
-    let public_key = reader.parse("VOUCH_VENDOR_RSA_PUBLIC_KEY", public_key);
-    let face_key = reader.parse("VOUCH_VENDOR_FACE_KEY", PhotoKey::parse_hex);
-    let timeout = reader.duration("VOUCH_VENDOR_TIMEOUT", Duration::from_mins(1));
-    let tries_max = reader.number("VOUCH_VENDOR_MAX_TRIES", 1..=1000);
-    let base = reader.duration("VOUCH_VENDOR_BACKOFF_BASE", Duration::from_hours(24));
-    let cap = reader.duration("VOUCH_VENDOR_BACKOFF_CAP", Duration::from_hours(24 * 7));
-    let signature_mode = reader.parse("VOUCH_CALLBACK_SIGNATURE", |text| match text {
-        "enforce" => Ok(SignatureMode::Enforce),
-        "audit" => Ok(SignatureMode::Audit),
-        _ => Err("it must be enforce or audit"),
-    });
-    format?;
-    Some(Vendor {
-        url: vendor_url,
-        access_key: access_key?,
-        secrets: secrets?,
-        public_key,
-        face_key,
-        timeout: timeout?,
-        tries_max: tries_max?,
-        backoff: Backoff { base: base?, cap: cap? },
-        signature_mode: signature_mode?,
-    })
-}
-
-/// The key itself, or `@path` of a file that holds it; DER may stand in base64.
-fn public_key(text: &str) -> Result<VendorPublicKey, String> {
-    let bytes = match text.strip_prefix('@') {
-        Some(path) => std::fs::read(path).map_err(|error| format!("the file can't be read: {error}"))?,
-        None if text.starts_with("-----") || text.starts_with("ssh-") => text.replace("\\n", "\n").into_bytes(),
-        None => STANDARD.decode(text).map_err(|_| "it is neither PEM, OpenSSH, DER in base64 nor @path".to_owned())?,
-    };
-    VendorPublicKey::parse(&bytes).map_err(|error| error.to_string())
 }
 
 fn read_mail(reader: &mut Reader<'_>) -> Option<Mail> {

@@ -1,5 +1,7 @@
 //! The vendor's results.
 
+use super::vendor_format::VendorFormat;
+
 /// What a result says. Source: reference 7.1 (exact, case-sensitive).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VerdictKind {
@@ -15,7 +17,7 @@ impl VerdictKind {
     /// Every known result.
     pub const ALL: [Self; 3] = [Self::Pass, Self::Fail, Self::SystemFail];
 
-    /// The result as the vendor spells it.
+    /// The result as `software-secure` spells it; also its name in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,9 +27,37 @@ impl VerdictKind {
         }
     }
 
-    /// Reads a result.
+    /// The result as the vendor spells it in a wire format.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    pub const fn spelling(self, format: VendorFormat) -> &'static str {
+        match (format, self) {
+            (VendorFormat::SoftwareSecure, kind) => kind.as_str(),
+            (VendorFormat::Sealed, Self::Pass) => "approved",
+            (VendorFormat::Sealed, Self::Fail) => "denied",
+            (VendorFormat::Sealed, Self::SystemFail) => "retry",
+        }
+    }
+
+    /// Reads a result as a wire format spells it.
+    #[must_use]
+    pub fn parse(format: VendorFormat, text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.spelling(format) == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_known_in_the_spelling_of_its_own_format_only() {
+        for kind in VerdictKind::ALL {
+            for format in VendorFormat::ALL {
+                for other in VendorFormat::ALL {
+                    let expected = (format == other).then_some(kind);
+                    assert_eq!(VerdictKind::parse(other, kind.spelling(format)), expected);
+                }
+            }
+        }
     }
 }

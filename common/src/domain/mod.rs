@@ -43,5 +43,6 @@ pub mod retry_filter;
 pub mod submission;
 pub mod timeline;
 pub mod times;
+pub mod vendor_format;
 pub mod verification;
 pub mod waiting;

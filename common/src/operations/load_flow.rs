@@ -11,6 +11,7 @@ use crate::{
         embargo::CountryRules,
         ids::UserId,
         keys::{CourseKey, UsageKey},
+        vendor_format::VendorFormat,
     },
     store::{
         Connection, Db, attempts, checkpoints,
@@ -130,7 +131,7 @@ pub async fn load_checkpoint(
     db: &Db,
     user: UserId,
     (course, usage): (&CourseKey, &UsageKey),
-    earliest: DateTime<Utc>,
+    (earliest, format): (DateTime<Utc>, VendorFormat),
 ) -> Result<Option<CheckpointVisit>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let Some(facts) = flow::find_course(&mut conn, course).await? else { return Ok(None) };
@@ -145,6 +146,6 @@ pub async fn load_checkpoint(
         name: assessment.unwrap_or(checkpoint.usage),
         tries: Tries::new(checkpoint.attempts_used, attempts),
         due,
-        has_initial_verification: attempts::find_id_photo_lender(&mut conn, user, earliest).await?.is_some(),
+        has_initial_verification: attempts::find_id_photo_lender(&mut conn, user, earliest, format).await?.is_some(),
     }))
 }

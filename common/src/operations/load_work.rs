@@ -5,6 +5,7 @@ use crate::{
     domain::{
         attempt::Attempt,
         ids::{CallbackId, ReceiptId},
+        vendor_format::VendorFormat,
     },
     store::{
         Db,
@@ -31,6 +32,10 @@ pub struct IdPhoto {
     pub object: String,
     /// Its key, wrapped for the vendor.
     pub wrapped_key: String,
+    /// The attempt that it came with, which is bound into it in the format `sealed`.
+    pub receipt: ReceiptId,
+    /// The wire format in which it was prepared.
+    pub format: VendorFormat,
 }
 
 /// Loads an attempt and its objects.
@@ -43,12 +48,15 @@ pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, Op
     let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let own = attempts::objects(&mut conn, attempt.id).await?.ok_or(OperationError::Missing("attempt"))?;
     let lender = match attempt.copy_id_photo_from {
-        Some(lender) => attempts::objects(&mut conn, lender).await?,
-        None => Some(own.clone()),
+        Some(lender) => {
+            let objects = attempts::objects(&mut conn, lender).await?;
+            objects.zip(attempts::receipt_of(&mut conn, lender).await?)
+        }
+        None => Some((own.clone(), receipt)),
     };
-    let photo_id = lender.and_then(|objects| {
-        let wrapped_key = objects.photo_id_key;
-        objects.photo_id.map(|object| IdPhoto { object, wrapped_key })
+    let photo_id = lender.and_then(|(objects, receipt)| {
+        let (wrapped_key, format) = (objects.photo_id_key, objects.format);
+        objects.photo_id.map(|object| IdPhoto { object, wrapped_key, receipt, format })
     });
     Ok(AttemptWork { attempt, objects: own, photo_id })
 }

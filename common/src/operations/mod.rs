@@ -21,6 +21,7 @@ pub mod list_errors;
 pub mod load_flow;
 pub mod load_mail;
 pub mod load_work;
+pub mod match_orphans;
 pub mod mend_stuck;
 pub mod pause_queue;
 pub mod push_from_lms;

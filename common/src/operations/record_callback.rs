@@ -9,6 +9,7 @@ use crate::{
         callback::VerdictKind,
         effect::{Effect, Wish},
         ids::ReceiptId,
+        vendor_format::VendorFormat,
     },
     store::{
         Db, attempts,
@@ -20,8 +21,8 @@ use crate::{
 
 /// A callback whose signature was checked.
 pub struct SignedCallback<'a> {
-    /// The vendor's wire format.
-    pub vendor: &'a str,
+    /// The wire format in which it came.
+    pub format: VendorFormat,
     /// What makes it unique: a repeated call has the same.
     pub event_key: [u8; 32],
     /// The receipt as the vendor wrote it.
@@ -34,6 +35,8 @@ pub struct SignedCallback<'a> {
     pub is_signature_valid: bool,
     /// The raw body, sealed.
     pub body_sealed: &'a [u8],
+    /// SHA-256 of the raw body, where `event_key` does not cover it.
+    pub body_digest: Option<[u8; 32]>,
 }
 
 /// What became of a callback.
@@ -47,6 +50,8 @@ pub enum Recorded {
     Orphan,
     /// The result is not known; it is kept for an operator.
     UnknownResult,
+    /// Its key was used for another body; nothing changed. Somebody should look why.
+    OtherBody,
 }
 
 /// Keeps a callback and its job in one transaction.
@@ -60,13 +65,13 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         Some(receipt) => attempts::find(&mut tx, receipt).await?,
         None => None,
     };
-    let outcome = match (&attempt, VerdictKind::parse(callback.result)) {
+    let outcome = match (&attempt, VerdictKind::parse(callback.format, callback.result)) {
         (None, _) => Recorded::Orphan,
         (Some(_), None) => Recorded::UnknownResult,
         (Some(_), Some(_)) => Recorded::Kept,
     };
     let new = NewCallback {
-        vendor: callback.vendor,
+        format: callback.format,
         event_key: &callback.event_key,
         receipt: &storable(callback.receipt.unwrap_or_default()),
         attempt: attempt.as_ref().map(|attempt| attempt.id),
@@ -75,13 +80,19 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         received_at: now,
         is_signature_valid: callback.is_signature_valid,
         body_sealed: callback.body_sealed,
+        body_digest: callback.body_digest.as_ref(),
         outcome: match outcome {
-            Recorded::Orphan => "orphan",
-            Recorded::UnknownResult => "unknown_result",
-            Recorded::Kept | Recorded::Duplicate => "received",
+            Recorded::Orphan => callbacks::ORPHAN,
+            Recorded::UnknownResult => callbacks::UNKNOWN_RESULT,
+            Recorded::Kept | Recorded::Duplicate | Recorded::OtherBody => callbacks::RECEIVED,
         },
     };
     let Some(id) = callbacks::record(&mut tx, &new).await? else {
+        if let Some(digest) = &callback.body_digest
+            && !callbacks::has_body(&mut tx, callback.format, &callback.event_key, digest).await?
+        {
+            return Ok(Recorded::OtherBody);
+        }
         // What was an orphan or unknown the first time is answered so again.
         return Ok(if outcome == Recorded::Kept { Recorded::Duplicate } else { outcome });
     };

@@ -13,6 +13,7 @@ use crate::{
         ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
         submission::{Accepted, Facts},
+        vendor_format::VendorFormat,
     },
     store::{
         Connection, Db,
@@ -36,15 +37,20 @@ pub struct Submitter {
     pub profile: Option<User>,
 }
 
-/// Loads what the checks of a submission need.
+/// Loads what the checks of a submission need; an ID photo of another wire format than `format` is none.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn load_facts(db: &Db, who: &Submitter, now: DateTime<Utc>, days_good_for: u32) -> Result<Facts, OperationError> {
+pub async fn load_facts(
+    db: &Db,
+    who: &Submitter,
+    now: DateTime<Utc>,
+    (days_good_for, format): (u32, VendorFormat),
+) -> Result<Facts, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let earliest = now - TimeDelta::days(i64::from(days_good_for));
-    let initial = attempts::find_id_photo_lender(&mut conn, who.user, earliest).await?;
+    let initial = attempts::find_id_photo_lender(&mut conn, who.user, earliest, format).await?;
     let known = users::find(&mut conn, who.user).await?;
     let profile_name = known.or_else(|| who.profile.clone()).map(|user| user.full_name);
     Ok(Facts { initial, profile_name })

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         attempt::{Attempt, Status, transition::Rule},
         ids::{AttemptId, ReceiptId, UserId},
+        vendor_format::VendorFormat,
     },
     telemetry::trace,
 };
@@ -164,22 +165,24 @@ pub(crate) async fn list_for_user(conn: &mut Connection, user: UserId) -> Result
 }
 
 /// The attempt whose ID photo a learner can use again: the newest of those that the vendor has or
-/// approved, created at `earliest` or later, with a prepared ID photo of its own.
+/// approved, created at `earliest` or later, with an ID photo of its own that was prepared in this format.
 pub(crate) async fn find_id_photo_lender(
     conn: &mut Connection,
     user: UserId,
     earliest: DateTime<Utc>,
+    format: VendorFormat,
 ) -> Result<Option<AttemptId>, StoreError> {
     let id = sqlx::query_scalar!(
         r#"
         SELECT id FROM attempts
         WHERE user_id = $1 AND created_at >= $2 AND status IN ('submitted', 'approved')
-          AND photo_id_object IS NOT NULL
+          AND photo_id_object IS NOT NULL AND vendor_format = $3
         ORDER BY created_at DESC, id DESC
         LIMIT 1
         "#,
         user.0,
-        earliest
+        earliest,
+        format.as_str()
     )
     .fetch_optional(conn)
     .await?;
@@ -187,7 +190,7 @@ pub(crate) async fn find_id_photo_lender(
 }
 
 /// The objects of an attempt: uploads before it is prepared, then what the vendor downloads.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objects {
     /// The sealed upload of the face.
     pub face_upload: Option<String>,
@@ -197,22 +200,38 @@ pub struct Objects {
     pub face: Option<String>,
     /// The ID as the vendor downloads it.
     pub photo_id: Option<String>,
+    /// The face's key, wrapped for the vendor; empty where the format has one key for all faces.
+    pub face_key: String,
     /// The ID photo's key, wrapped for the vendor.
     pub photo_id_key: String,
+    /// The wire format in which they were prepared; until then it says nothing.
+    pub format: VendorFormat,
 }
 
 /// The objects of an attempt.
 pub(crate) async fn objects(conn: &mut Connection, id: AttemptId) -> Result<Option<Objects>, StoreError> {
-    Ok(sqlx::query_as!(
-        Objects,
+    let row = sqlx::query!(
         r#"
-        SELECT face_upload, photo_id_upload, face_object AS face, photo_id_object AS photo_id, photo_id_key
+        SELECT face_upload, photo_id_upload, face_object, photo_id_object, face_key, photo_id_key, vendor_format
         FROM attempts WHERE id = $1
         "#,
         id.0
     )
     .fetch_optional(conn)
-    .await?)
+    .await?;
+    row.map(|row| {
+        let format = VendorFormat::parse(&row.vendor_format).ok_or(BadRow { table: "attempts", column: "vendor_format" })?;
+        Ok(Objects {
+            face_upload: row.face_upload,
+            photo_id_upload: row.photo_id_upload,
+            face: row.face_object,
+            photo_id: row.photo_id_object,
+            face_key: row.face_key,
+            photo_id_key: row.photo_id_key,
+            format,
+        })
+    })
+    .transpose()
 }
 
 /// Says which objects hold from now on; the uploads are let go.
@@ -220,13 +239,15 @@ pub(crate) async fn set_prepared(conn: &mut Connection, id: AttemptId, objects: 
     let done = sqlx::query!(
         r#"
         UPDATE attempts SET face_upload = NULL, photo_id_upload = NULL,
-               face_object = $2, photo_id_object = $3, photo_id_key = $4
+               face_object = $2, photo_id_object = $3, photo_id_key = $4, face_key = $5, vendor_format = $6
         WHERE id = $1
         "#,
         id.0,
         objects.face.as_deref(),
         objects.photo_id.as_deref(),
         objects.photo_id_key,
+        objects.face_key,
+        objects.format.as_str(),
     )
     .execute(conn)
     .await?;

@@ -7,11 +7,19 @@ use crate::domain::{
     callback::VerdictKind,
     ids::{AttemptId, CallbackId, ReceiptId},
     timeline::Call,
+    vendor_format::VendorFormat,
 };
+
+/// Kept, and to be applied.
+pub(crate) const RECEIVED: &str = "received";
+/// Kept, without an attempt.
+pub(crate) const ORPHAN: &str = "orphan";
+/// Kept, and not understood.
+pub(crate) const UNKNOWN_RESULT: &str = "unknown_result";
 
 /// A callback to keep.
 pub(crate) struct NewCallback<'a> {
-    pub(crate) vendor: &'a str,
+    pub(crate) format: VendorFormat,
     pub(crate) event_key: &'a [u8; 32],
     pub(crate) receipt: &'a str,
     pub(crate) attempt: Option<AttemptId>,
@@ -20,6 +28,7 @@ pub(crate) struct NewCallback<'a> {
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) is_signature_valid: bool,
     pub(crate) body_sealed: &'a [u8],
+    pub(crate) body_digest: Option<&'a [u8; 32]>,
     pub(crate) outcome: &'a str,
 }
 
@@ -28,14 +37,15 @@ pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Resu
     let id = sqlx::query_scalar!(
         r#"
         INSERT INTO vendor_callbacks (vendor, event_key, receipt, attempt_id, verdict, signed_at, received_at,
-                                      signature_valid, body_sealed, outcome)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                      signature_valid, body_sealed, outcome, body_digest)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (vendor, event_key) DO UPDATE
         SET attempt_id = excluded.attempt_id, outcome = excluded.outcome
         WHERE vendor_callbacks.outcome IN ('orphan', 'unknown_result') AND excluded.outcome = 'received'
+          AND vendor_callbacks.body_digest IS NOT DISTINCT FROM excluded.body_digest
         RETURNING id
         "#,
-        new.vendor,
+        new.format.as_str(),
         new.event_key,
         new.receipt,
         new.attempt.map(|id| id.0),
@@ -45,15 +55,38 @@ pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Resu
         new.is_signature_valid,
         new.body_sealed,
         new.outcome,
+        new.body_digest.map(<[u8; 32]>::as_slice),
     )
     .fetch_optional(conn)
     .await?;
     Ok(id.map(CallbackId))
 }
 
+/// Whether what was kept under that key had the same body.
+pub(crate) async fn has_body(
+    conn: &mut Connection,
+    format: VendorFormat,
+    event_key: &[u8; 32],
+    body_digest: &[u8; 32],
+) -> Result<bool, StoreError> {
+    let has_body = sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (SELECT 1 FROM vendor_callbacks WHERE vendor = $1 AND event_key = $2 AND body_digest = $3) AS "has_body!"
+        "#,
+        format.as_str(),
+        event_key,
+        body_digest.as_slice()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(has_body)
+}
+
 /// A callback that waits to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCallback {
+    /// The wire format in which it came.
+    pub format: VendorFormat,
     /// The attempt.
     pub receipt: ReceiptId,
     /// What the vendor says.
@@ -68,7 +101,7 @@ pub struct StoredCallback {
 pub(crate) async fn find(conn: &mut Connection, id: CallbackId) -> Result<Option<StoredCallback>, StoreError> {
     let row = sqlx::query!(
         r#"
-        SELECT attempts.receipt_id, vendor_callbacks.verdict, vendor_callbacks.signed_at, body_sealed
+        SELECT attempts.receipt_id, vendor_callbacks.vendor, vendor_callbacks.verdict, vendor_callbacks.signed_at, body_sealed
         FROM vendor_callbacks JOIN attempts ON attempts.id = attempt_id
         WHERE vendor_callbacks.id = $1
         "#,
@@ -77,8 +110,11 @@ pub(crate) async fn find(conn: &mut Connection, id: CallbackId) -> Result<Option
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let verdict = VerdictKind::parse(&row.verdict).ok_or(BadRow { table: "vendor_callbacks", column: "verdict" })?;
-        Ok(StoredCallback { receipt: ReceiptId(row.receipt_id), verdict, signed_at: row.signed_at, body_sealed: row.body_sealed })
+        let bad = |column| BadRow { table: "vendor_callbacks", column };
+        let format = VendorFormat::parse(&row.vendor).ok_or(bad("vendor"))?;
+        let verdict = VerdictKind::parse(format, &row.verdict).ok_or(bad("verdict"))?;
+        let receipt = ReceiptId(row.receipt_id);
+        Ok(StoredCallback { format, receipt, verdict, signed_at: row.signed_at, body_sealed: row.body_sealed })
     })
     .transpose()
 }

@@ -30,6 +30,7 @@ pub mod job_views;
 pub mod jobs;
 pub mod operator_actions;
 pub mod orders;
+pub mod orphans;
 pub mod queue_samples;
 pub mod queues;
 pub mod renewals;

@@ -174,14 +174,27 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "vouch_callbacks_total",
         API,
-        &[listed("outcome", &["kept", "duplicate", "orphan", "unknown_result", "refused", "failed"])],
-        "The vendor's callbacks.",
+        &[listed("outcome", &["kept", "duplicate", "orphan", "unknown_result", "other_body", "refused", "failed"])],
+        "The vendor's callbacks. `other_body`: the id of another with another body, not applied.",
     ),
     counter(
         "vouch_callbacks_refused_total",
         API,
-        &[listed("reason", &["invalid_json", "not_an_object", "access_key", "signature"])],
+        &[listed("reason", &["content_type", "headers", "invalid_json", "not_an_object", "access_key", "signature", "stale"])],
         "Callbacks that were refused, by why.",
+    ),
+    counter(
+        "vouch_callbacks_former_secret_total",
+        API,
+        &[],
+        "Callbacks signed with a secret that is not the first; when it stands still, the others can go. `sealed` only.",
+    ),
+    counter(
+        "vouch_security_events_total",
+        API,
+        &[listed("event", &["webhook_id_reused"])],
+        "What somebody should look into at once. `webhook_id_reused`: a signed callback with the id of another and another \
+         body; nothing was applied.",
     ),
     counter(
         "vouch_verdicts_total",

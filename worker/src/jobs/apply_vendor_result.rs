@@ -17,7 +17,7 @@ use vouch_common::{
     },
     operations::{OperationError, apply_result, load_work},
     photos::seal::{open, with_context},
-    vendor::software_secure::callback::read_kept,
+    vendor::read_kept,
 };
 
 use crate::{
@@ -43,9 +43,9 @@ pub async fn run(services: &Services, delivery: Delivery, callback: CallbackId) 
     let keys = &services.settings().master_keys;
     let body = with_context(kept.receipt, "callback", |context| open(keys, context, &kept.body_sealed))
         .map_err(|_| OperationError::Unreadable("the kept callback"))?;
-    let said = read_kept(&body).ok_or(OperationError::Unreadable("the kept callback"))?;
+    let said = read_kept(kept.format, &body).ok_or(OperationError::Unreadable("the kept callback"))?;
     let verdict =
-        VendorVerdict { kind: kept.verdict, reason: said.reason_json, message: said.message_type, signed_at: kept.signed_at };
+        VendorVerdict { kind: kept.verdict, reason: said.reason_json, message: said.message, signed_at: kept.signed_at };
     let now = services.now();
     let ruling = apply_result::apply(services.db(), delivery.lease, (callback, kept.receipt), &verdict, now).await?;
     let outcome = match ruling {

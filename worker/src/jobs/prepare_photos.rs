@@ -128,18 +128,19 @@ async fn store(
     receipt: ReceiptId,
     (face, photo_id): (CleanPhoto, Option<CleanPhoto>),
 ) -> Result<Objects, PrepareError> {
-    let mut objects = Objects::default();
-    let name = names::prepared(receipt, PhotoKind::Face, delivery.lease);
-    services.objects().put(&name, services.vendor().encrypt_face(&face.bytes).into()).await?;
-    objects.face = Some(name);
-    if let Some(photo_id) = photo_id {
-        let (body, wrapped_key) = services.vendor().encrypt_photo_id(&photo_id.bytes)?;
-        let name = names::prepared(receipt, PhotoKind::PhotoId, delivery.lease);
-        services.objects().put(&name, body.into()).await?;
-        objects.photo_id = Some(name);
-        objects.photo_id_key = wrapped_key;
-    }
-    Ok(objects)
+    let put = async |kind, photo: CleanPhoto| -> Result<(String, String), PrepareError> {
+        let encrypted = services.vendor().encrypt(receipt, kind, &photo.bytes)?;
+        let name = names::prepared(receipt, kind, delivery.lease);
+        services.objects().put(&name, encrypted.body.into()).await?;
+        Ok((name, encrypted.wrapped_key))
+    };
+    let (face, face_key) = put(PhotoKind::Face, face).await?;
+    let (photo_id, photo_id_key) = match photo_id {
+        Some(photo_id) => put(PhotoKind::PhotoId, photo_id).await.map(|(name, key)| (Some(name), key))?,
+        None => (None, String::new()),
+    };
+    let format = services.vendor().format();
+    Ok(Objects { face_upload: None, photo_id_upload: None, face: Some(face), photo_id, face_key, photo_id_key, format })
 }
 
 /// Why photos were not prepared.

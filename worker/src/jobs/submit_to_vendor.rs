@@ -1,9 +1,9 @@
 //! - **Trigger**: the photos of an attempt are prepared; or an operator sends it again.
 //! - **Does**: signs the attempt with fresh photo links and posts it to the vendor; accepted, it is `submitted`, else `must_retry`.
-//! - **Safe to repeat because**: the vendor knows the receipt; an attempt that has its verdict is not sent.
+//! - **Safe to repeat because**: the vendor knows the receipt, and in `sealed` the job too; an attempt that has its verdict is not sent.
 //! - **Limits**: the vendor's timeout, at most a minute; no redirect is followed.
 //! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks) or at fault (5xx); when that is no single case, the breaker opens and waiting costs no tries.
-//! - **Gives up when, and then**: the vendor refuses (other 4xx) or the tries are used up; the attempt stays `must_retry` and an operator decides.
+//! - **Gives up when, and then**: the vendor refuses (other 4xx), its format is another than the photos', or the tries are used up; the attempt stays `must_retry` and an operator decides.
 //! - **Personal data**: the learner's name and photo links go to the vendor.
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ use vouch_common::{
 };
 
 use crate::{
-    adapters::vendor::{VendorError, VendorRequest},
+    adapters::vendor::{VendorError, VendorPhoto, VendorRequest},
     runtime::{
         far_side,
         job::{Classify, Delivery, FarSide, Policy, Verdict},
@@ -61,7 +61,7 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
         // The verdict has fallen, or the photos are not ready: nothing to send.
         return Ok(settle_job::finish(services.db(), delivery.lease).await?);
     }
-    match send(services, &work).await {
+    match send(services, delivery, &work).await {
         Ok(()) => {
             let accepted = record_submission::accepted(services.db(), delivery.lease, receipt, services.now()).await;
             // Without a database it can't be told either, and the time of this try is short.
@@ -80,17 +80,20 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
     }
 }
 
-async fn send(services: &Services, work: &AttemptWork) -> Result<(), SubmitError> {
+async fn send(services: &Services, delivery: Delivery, work: &AttemptWork) -> Result<(), SubmitError> {
     let face = work.objects.face.as_deref().ok_or(SubmitError::NoPhoto { kind: "face" })?;
     let photo_id = work.photo_id.as_ref().ok_or(SubmitError::NoPhoto { kind: "photo_id" })?;
+    for (kind, format) in [("face", work.objects.format), ("photo_id", photo_id.format)] {
+        if format != services.vendor().format() {
+            return Err(SubmitError::FormatChanged { kind, format: format.as_str() });
+        }
+    }
     let now = services.now();
-    let request = VendorRequest {
-        receipt: work.attempt.receipt.to_string(),
-        name: &work.attempt.name,
-        face_url: services.objects().link(face, now).await?,
-        photo_id_url: services.objects().link(&photo_id.object, now).await?,
-        photo_id_key: &photo_id.wrapped_key,
-    };
+    let (receipt, objects) = (work.attempt.receipt, services.objects());
+    let face = VendorPhoto { url: objects.link(face, now).await?, wrapped_key: &work.objects.face_key, receipt };
+    let url = objects.link(&photo_id.object, now).await?;
+    let photo_id = VendorPhoto { url, wrapped_key: &photo_id.wrapped_key, receipt: photo_id.receipt };
+    let request = VendorRequest { receipt, job: delivery.lease.job, name: &work.attempt.name, face, photo_id };
     Ok(services.vendor().submit(&request, now).await?)
 }
 
@@ -111,6 +114,15 @@ pub enum SubmitError {
     NoPhoto {
         /// Which photo.
         kind: &'static str,
+    },
+    /// The vendor could not read a photo: `VOUCH_VENDOR_FORMAT` was changed after it was prepared. The upload is gone,
+    /// so it can't be prepared again: set the former format until such attempts are finished, or deny them.
+    #[error("the {kind} photo was prepared in the vendor format {format}, which is not the configured one any more")]
+    FormatChanged {
+        /// Which photo.
+        kind: &'static str,
+        /// In which format it was prepared.
+        format: &'static str,
     },
 }
 
@@ -133,6 +145,7 @@ impl Classify for SubmitError {
             Self::Objects(_) => "storage",
             Self::Vendor(cause) => cause.class(),
             Self::NoPhoto { .. } => "photo_missing",
+            Self::FormatChanged { .. } => "format_changed",
         }
     }
 
@@ -149,7 +162,7 @@ impl Classify for SubmitError {
             Self::Operation(cause) => cause.verdict(),
             Self::Objects(_) => Verdict::Retry,
             Self::Vendor(cause) => cause.verdict(),
-            Self::NoPhoto { .. } => Verdict::GiveUp,
+            Self::NoPhoto { .. } | Self::FormatChanged { .. } => Verdict::GiveUp,
         }
     }
 }

@@ -22,7 +22,7 @@ use vouch_common::vendor::software_secure::request::{RequestFacts, RequestKeys, 
 use vouch_common::vendor::software_secure::rsa_keys::VendorPrivateKey;
 use vouch_common::vendor::software_secure::signature::parse_date;
 
-use super::super::{Clock, Entry, Script, Simulator, SimulatorConfig, start};
+use super::super::{Clock, Entry, Script, Simulator, SimulatorConfig, WireFormat, start};
 
 pub(super) const FACE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/good/face.jpg"));
 const ID: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/good/id.png"));
@@ -188,7 +188,7 @@ pub(super) fn config(script: Script, clock: Clock) -> SimulatorConfig {
         access_key: ACCESS_KEY.to_owned(),
         secret_key: secret(),
         private_key: private_key(),
-        face_key: face_key(),
+        format: WireFormat::SoftwareSecure { face_key: face_key() },
         journal: None,
         verdict_delay: Duration::ZERO,
         script,

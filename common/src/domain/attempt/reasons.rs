@@ -128,6 +128,23 @@ pub fn coded_texts() -> impl Iterator<Item = (String, &'static str)> {
     vendor.chain(intake).chain([("unreadable".to_owned(), UNREADABLE)])
 }
 
+/// Reasons that the vendor names by their codes, in the shape of the others; a code that is not known gives the
+/// general sentence.
+#[must_use]
+pub fn from_codes<'a>(codes: impl IntoIterator<Item = &'a str>) -> String {
+    let items = codes.into_iter().map(|code| match TEXTS.iter().find(|(.., known)| *known == code) {
+        Some((category, reason, ..)) => serde_json::json!({ *category: [reason] }),
+        None => serde_json::json!({ "otherReasons": [code] }),
+    });
+    Value::Array(items.collect()).to_string()
+}
+
+/// The code of a reason; `None` for one that is not known.
+#[must_use]
+pub fn code_of(category: &str, reason: &str) -> Option<&'static str> {
+    TEXTS.iter().find(|(c, r, ..)| *c == category && *r == reason).map(|(.., code)| *code)
+}
+
 /// The intake's reasons in the vendor's shape.
 #[must_use]
 pub fn intake_reasons(faults: &[(PhotoKind, PhotoFault)]) -> String {
@@ -163,6 +180,19 @@ mod tests {
                 assert_eq!(code == other_code, text == other_text, "{code} {other_code}");
             }
         }
+    }
+
+    #[test]
+    fn a_reason_by_its_code_has_the_words_of_the_reason_and_an_unknown_code_the_general_ones() {
+        for (category, reason, words, _) in TEXTS {
+            let code = code_of(category, reason).unwrap();
+            assert_eq!(texts(&from_codes([code])), [words]);
+        }
+        assert_eq!(texts(&from_codes(["id-missing", "name-differs"])).len(), 2);
+        for unknown in [vec![], vec!["new"], vec!["id-missing", "new"], vec![""]] {
+            assert_eq!(texts(&from_codes(unknown.iter().copied())), [UNREADABLE], "{unknown:?}");
+        }
+        assert_eq!(code_of("photoIdReasons", "Something new"), None);
     }
 
     #[test]

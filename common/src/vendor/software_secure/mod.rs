@@ -11,13 +11,13 @@
 //!
 //! The format is weak by today's measure (a constant IV for each key, no authentication of photos, an ambiguous string
 //! to sign). What can be mended on one side is: values with a newline are neither signed nor accepted, and the
-//! signature that Open edX ignores is enforced. Its successor `sealed` is not there yet. Source: reference 3.
+//! signature that Open edX ignores is enforced. Its successor is `sealed`. Source: reference 3.
 
 pub mod callback;
 pub mod canonical;
 pub mod cipher;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod python;
 pub mod request;
 pub mod rsa_keys;

@@ -14,6 +14,7 @@ use super::cipher::PhotoKey;
 use super::rsa_keys::{VendorPublicKey, WrapKeyError};
 use super::signature::{format_date, sign};
 use crate::secret::Secret;
+pub use crate::vendor::SignedRequest;
 use crate::vendor::strict_json::{Json, Members};
 
 /// The media type of a submission, which its signature covers.
@@ -47,15 +48,6 @@ pub struct RequestKeys<'a> {
     pub public_key: &'a VendorPublicKey,
     /// The key under which face photos are encrypted.
     pub face_key: &'a PhotoKey,
-}
-
-/// A submission that is ready to be posted as it stands.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SignedRequest {
-    /// `Content-Type`, `Date` and `Authorization` with their values; the last is not for logs.
-    pub headers: Vec<(String, String)>,
-    /// The JSON document in UTF-8; it holds the learner's name and is not for logs.
-    pub body: Vec<u8>,
 }
 
 /// Builds and signs a submission; the face key is wrapped afresh, so two calls differ.

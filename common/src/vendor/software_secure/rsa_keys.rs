@@ -45,6 +45,10 @@ impl VendorPublicKey {
         Ok(Self(key))
     }
 
+    pub(in crate::vendor) fn rsa(&self) -> &rsa::PublicKey {
+        &self.0
+    }
+
     /// Wraps a photo's key into the stored form; production passes `rand::rngs::SysRng`. No two results are equal.
     ///
     /// # Errors
@@ -89,6 +93,10 @@ impl VendorPrivateKey {
     #[must_use]
     pub fn public_key(&self) -> VendorPublicKey {
         VendorPublicKey(rsa::PublicKey::from(&self.0))
+    }
+
+    pub(in crate::vendor) fn rsa(&self) -> &rsa::PrivateKey {
+        &self.0
     }
 
     /// Unwraps a photo's key from its stored form, wherever its lines break.

@@ -1,23 +1,31 @@
-//! The vendor, as a client: encrypts photos for it, and posts attempts to it.
+//! The vendor, as a client: encrypts photos for it, and posts attempts to it, in the deployment's format.
+
+mod wire;
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use rand::rngs::SysRng;
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 use tracing::{Instrument, field::Empty};
 use url::Url;
 use vouch_common::{
-    config::{Settings, Vendor},
-    domain::backoff::clamp_retry_after,
-    vendor::software_secure::{
-        cipher::{PhotoKey, encrypt_photo},
-        request::{BuildRequestError, RequestFacts, RequestKeys, build_request},
-        rsa_keys::{VendorPublicKey, WrapKeyError},
+    config::Settings,
+    domain::{
+        backoff::clamp_retry_after,
+        ids::{JobId, ReceiptId},
+        photo::PhotoKind,
+        vendor_format::VendorFormat,
+    },
+    vendor::{
+        sealed::photo::SealPhotoError,
+        software_secure::{request::BuildRequestError, rsa_keys::WrapKeyError},
     },
 };
 
 use super::retry_after;
+pub use wire::EncryptedPhoto;
+use wire::Wire;
+
 use crate::runtime::job::{Classify, FarSide, Verdict};
 
 /// Longest answer that is read, in bytes.
@@ -29,26 +37,32 @@ const RATE_LIMIT_WAIT: Duration = Duration::from_secs(10);
 /// What goes to the vendor about one attempt.
 pub struct VendorRequest<'a> {
     /// The attempt's public name.
-    pub receipt: String,
+    pub receipt: ReceiptId,
+    /// The job that sends it: what names this order to the vendor, at each try the same.
+    pub job: JobId,
     /// The name that the ID must show.
     pub name: &'a str,
-    /// Where the vendor downloads the face.
-    pub face_url: Url,
-    /// Where the vendor downloads the ID.
-    pub photo_id_url: Url,
-    /// The ID photo's key, wrapped.
-    pub photo_id_key: &'a str,
+    /// The face.
+    pub face: VendorPhoto<'a>,
+    /// The ID.
+    pub photo_id: VendorPhoto<'a>,
 }
 
-/// Speaks with the vendor in the format `software-secure`.
+/// A photo that the vendor downloads.
+pub struct VendorPhoto<'a> {
+    /// Where.
+    pub url: Url,
+    /// Its key, wrapped.
+    pub wrapped_key: &'a str,
+    /// The attempt that it came with.
+    pub receipt: ReceiptId,
+}
+
+/// Speaks with the vendor.
 pub struct VendorClient {
     http: Client,
     url: Url,
-    callback_url: String,
-    access_key: String,
-    settings: Vendor,
-    public_key: VendorPublicKey,
-    face_key: PhotoKey,
+    wire: Wire,
 }
 
 impl VendorClient {
@@ -58,7 +72,7 @@ impl VendorClient {
     ///
     /// When a setting of the worker is missing.
     pub fn new(settings: &Settings) -> Result<Self, VendorError> {
-        let vendor = settings.vendor.clone();
+        let vendor = &settings.vendor;
         let http = Client::builder()
             .timeout(vendor.timeout)
             .connect_timeout(vendor.timeout)
@@ -66,33 +80,23 @@ impl VendorClient {
             .user_agent(concat!("vouch/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(VendorError::SetUp)?;
-        let public_url = settings.public_url.as_str().trim_end_matches('/');
-        Ok(Self {
-            http,
-            url: vendor.url.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_URL"))?,
-            callback_url: format!("{public_url}/verify_student/results_callback"),
-            access_key: vendor.access_key.clone(),
-            public_key: vendor.public_key.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_RSA_PUBLIC_KEY"))?,
-            face_key: vendor.face_key.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_FACE_KEY"))?,
-            settings: vendor,
-        })
+        let url = vendor.url.clone().ok_or(VendorError::Setting("VOUCH_VENDOR_URL"))?;
+        Ok(Self { http, url, wire: Wire::new(settings)? })
     }
 
-    /// Encrypts a face for the vendor.
+    /// The format that is spoken.
     #[must_use]
-    pub fn encrypt_face(&self, photo: &[u8]) -> String {
-        encrypt_photo(photo, &self.face_key)
+    pub const fn format(&self) -> VendorFormat {
+        self.wire.format()
     }
 
-    /// Encrypts an ID photo under a fresh key; returns it with the key, wrapped for the vendor.
+    /// Encrypts a photo of an attempt for the vendor.
     ///
     /// # Errors
     ///
     /// When no fresh key can be had.
-    pub fn encrypt_photo_id(&self, photo: &[u8]) -> Result<(String, String), VendorError> {
-        let key = PhotoKey::generate(&mut SysRng).map_err(|_| VendorError::NoRandomness)?;
-        let wrapped = self.public_key.wrap(&key, &mut SysRng).map_err(VendorError::Wrap)?;
-        Ok((encrypt_photo(photo, &key), wrapped))
+    pub fn encrypt(&self, receipt: ReceiptId, kind: PhotoKind, photo: &[u8]) -> Result<EncryptedPhoto, VendorError> {
+        self.wire.encrypt(receipt, kind, photo)
     }
 
     /// Posts an attempt; `Ok` when the vendor has it.
@@ -101,17 +105,7 @@ impl VendorClient {
     ///
     /// See [`VendorError`], which knows whether another try can help.
     pub async fn submit(&self, request: &VendorRequest<'_>, now: DateTime<Utc>) -> Result<(), VendorError> {
-        let facts = RequestFacts {
-            receipt_id: &request.receipt,
-            expected_name: request.name,
-            photo_id_url: request.photo_id_url.as_str(),
-            photo_id_key: request.photo_id_key,
-            send_response_to: &self.callback_url,
-            user_photo_url: request.face_url.as_str(),
-        };
-        let secret = self.settings.secrets.first().ok_or(VendorError::Setting("VOUCH_VENDOR_SECRET_KEYS"))?;
-        let keys = RequestKeys { access_key: &self.access_key, secret, public_key: &self.public_key, face_key: &self.face_key };
-        let signed = build_request(&facts, &keys, now, &mut SysRng).map_err(VendorError::Build)?;
+        let signed = self.wire.sign(request, now)?;
         let mut post = self.http.post(self.url.clone()).body(signed.body);
         for (name, value) in &signed.headers {
             post = post.header(name, value);
@@ -196,6 +190,9 @@ pub enum VendorError {
     /// A key can't be wrapped.
     #[error("a photo's key can't be wrapped for the vendor")]
     Wrap(#[source] WrapKeyError),
+    /// A photo can't be sealed.
+    #[error("a photo can't be sealed for the vendor")]
+    Seal(#[source] SealPhotoError),
     /// The request can't be built.
     #[error("the request to the vendor can't be built")]
     Build(#[source] BuildRequestError),
@@ -226,7 +223,7 @@ impl Classify for VendorError {
     fn class(&self) -> &'static str {
         match self {
             Self::Setting(_) | Self::SetUp(_) => "settings",
-            Self::NoRandomness | Self::Wrap(_) => "encryption",
+            Self::NoRandomness | Self::Wrap(_) | Self::Seal(_) => "encryption",
             Self::Build(_) => "unsendable",
             Self::Unreachable(cause) if cause.is_timeout() => "vendor_timeout",
             Self::Unreachable(_) => "vendor_unreachable",
@@ -250,7 +247,9 @@ impl Classify for VendorError {
             Self::Unreachable(_) => FarSide::Out,
             Self::Busy { status, .. } if status.is_server_error() => FarSide::Out,
             Self::Busy { .. } | Self::Refused { .. } => FarSide::Answered,
-            Self::Setting(_) | Self::SetUp(_) | Self::NoRandomness | Self::Wrap(_) | Self::Build(_) => FarSide::NotAsked,
+            Self::Setting(_) | Self::SetUp(_) | Self::NoRandomness | Self::Wrap(_) | Self::Seal(_) | Self::Build(_) => {
+                FarSide::NotAsked
+            }
         }
     }
 
@@ -264,6 +263,7 @@ impl Classify for VendorError {
             | Self::Unreachable(_)
             | Self::Busy { .. }
             | Self::Wrap(_)
+            | Self::Seal(_)
             | Self::Build(BuildRequestError::WrapFaceKey { .. }) => Verdict::Retry,
             Self::Setting(_) | Self::SetUp(_) | Self::Build(_) | Self::Refused { .. } => Verdict::GiveUp,
         }
