@@ -11,5 +11,3 @@ ALTER TABLE jobs
     -- Names the group of failures that are alike; null before the first failure.
     ADD COLUMN fingerprint text;
 CREATE INDEX jobs_dead_group ON jobs (fingerprint, dead_at DESC, id DESC) WHERE dead_at IS NOT NULL;
-CREATE INDEX jobs_failed_class ON jobs (error_class, id DESC) WHERE error_class IS NOT NULL;
-CREATE INDEX jobs_failed_code ON jobs (error_code, id DESC) WHERE error_code <> '';

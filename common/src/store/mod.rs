@@ -42,7 +42,7 @@ pub mod submission_keys;
 pub mod switches;
 pub mod users;
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::LazyLock, time::Duration};
 
 use sqlx::{
     ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
@@ -53,7 +53,17 @@ use sqlx::{
 pub use error::{BadRow, StoreError};
 
 /// The migrations that this release needs.
-pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("../migrations");
+    // Its own lock waits inside a statement, and an index that is built concurrently waits for that statement.
+    migrator.set_locking(false);
+    migrator
+});
+
+/// Held by whoever migrates, among the advisory locks of the database.
+const MIGRATION_LOCK: i64 = 0x766f_7563_6831;
+/// How often somebody who waits for that lock looks.
+const MIGRATION_POLL: Duration = Duration::from_millis(200);
 
 /// A connection inside a transaction; operations hand it to the functions here.
 pub type Connection = PgConnection;
@@ -147,6 +157,12 @@ impl Db {
         let mut conn = self.pool.acquire().await?;
         // A large index takes longer than any statement of the daily work may.
         sqlx::query!("SELECT set_config('statement_timeout', '0', false)").fetch_one(&mut *conn).await?;
+        while !sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "is_ours!""#, MIGRATION_LOCK)
+            .fetch_one(&mut *conn)
+            .await?
+        {
+            tokio::time::sleep(MIGRATION_POLL).await;
+        }
         MIGRATOR.run(&mut *conn).await.map_err(StoreError::Migration)?;
         // The connection is not one for the daily work any more.
         Ok(conn.close().await?)

@@ -1,3 +1,0 @@
--- no-transaction
--- The groups' indexes do its work.
-DROP INDEX CONCURRENTLY jobs_failed_code;
