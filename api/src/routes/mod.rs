@@ -25,12 +25,19 @@ mod submission;
 pub mod submit_photos;
 pub mod users;
 
+use std::sync::Arc;
+
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Route, get, post};
 use poem_openapi::OpenApiService;
 
 use vouch_common::domain::pay_and_verify::Message;
 
-use crate::{error, pages, state::AppState};
+use crate::{
+    error,
+    ops::{self, Api},
+    pages,
+    state::AppState,
+};
 
 /// The version of the HTTP interface.
 const INTERFACE_VERSION: &str = "1.0";
@@ -39,6 +46,9 @@ const INTERFACE_VERSION: &str = "1.0";
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
+    let (description, pages) = (api.spec_endpoint(), api.redoc());
+    let interface: Api =
+        Arc::new(api.into_endpoint().catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed());
     Route::new()
         .at("/verify_student/start-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
         .at("/verify_student/begin-flow/*course", get(pay_and_verify::page(Message::FirstTimeVerify)))
@@ -62,9 +72,10 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::numbers))
-        .at("/openapi.json", api.spec_endpoint())
-        .nest("/docs", api.redoc())
-        .nest("/api/v1", api.into_endpoint().catch_all_error(error::problem_of))
+        .at("/openapi.json", description)
+        .nest("/docs", pages)
+        .nest("/ops", ops::routes(Arc::clone(&interface), &state))
+        .nest("/api/v1", interface)
         .with(poem::middleware::CookieJarManager::new())
         .with(poem::middleware::CatchPanic::new())
         .around(health::told)

@@ -80,6 +80,11 @@ fn intake_text(category: &str, reason: &str) -> Option<String> {
     })
 }
 
+/// What somebody who denies by hand may tell the learner: category and reason as the vendor writes them, and the words.
+pub fn choices() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    TEXTS.iter().map(|(category, reason, words, _)| (*category, *reason, *words))
+}
+
 /// Every text that [`texts`] may give, with a code that does not change when its words do: pages find their
 /// translation and their advice by it. Two reasons with the same text share a code.
 pub fn coded_texts() -> impl Iterator<Item = (String, &'static str)> {
