@@ -6,6 +6,7 @@ use poem::{
     Response,
     http::{HeaderValue, StatusCode},
 };
+use poem_openapi::error::{ParseParamError, ParsePathError};
 use serde_json::json;
 use vouch_common::{
     adapters::objects::ObjectsError,
@@ -100,6 +101,11 @@ pub async fn problem_of(error: poem::Error) -> Response {
         return response;
     }
     let status = error.status();
+    let unread = error.downcast_ref::<ParseParamError>().map(|param| (param.name, &param.reason));
+    let unread = unread.or_else(|| error.downcast_ref::<ParsePathError>().map(|part| (part.name, &part.reason)));
+    if let Some((name, reason)) = unread {
+        return problem(status, &format!("{name} can't be read: {reason}."));
+    }
     let answer = error.into_response();
     if answer.content_type() == Some(PROBLEM) {
         // A handler said already what is wrong.

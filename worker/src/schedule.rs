@@ -20,6 +20,9 @@ const SWEEP: Recurring = Recurring { name: "sweep", period: Duration::from_mins(
 /// Removes objects that belong to no attempt, so that no photo stays for ever; forgets old keys of submissions.
 const LEFTOVERS: Recurring = Recurring { name: "leftovers", period: Duration::from_hours(1) };
 
+/// Adds the tallies of dead jobs up, so that counting them stays cheap.
+const TALLIES: Recurring = Recurring { name: "tallies", period: Duration::from_secs(10) };
+
 /// How often the clock is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -32,6 +35,9 @@ pub async fn run(services: Services, stop: CancellationToken) {
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
+        }
+        if is_due(&services, &TALLIES).await {
+            sweep::compact_tallies(&services).await;
         }
         sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{forget_submission_keys, hand_out_jobs, mend_stuck},
+    operations::{compact_tallies, forget_submission_keys, hand_out_jobs, mend_stuck},
     photos::names,
     telemetry::chain,
 };
@@ -85,6 +85,13 @@ pub async fn forget_keys(services: &Services) {
         Ok(0) => {}
         Ok(forgotten) => tracing::info!(forgotten, "old keys of submissions were forgotten"),
         Err(error) => tracing::warn!(error = %chain(&error), "old keys could not be forgotten; the next sweep tries again"),
+    }
+}
+
+/// Adds the tallies of dead jobs up.
+pub async fn compact_tallies(services: &Services) {
+    if let Err(error) = compact_tallies::compact(services.db()).await {
+        tracing::warn!(error = %chain(&error), "the tallies of dead jobs could not be added up; the next round does");
     }
 }
 

@@ -14,6 +14,46 @@ use crate::{error::Fault, state::AppState};
 pub struct Caller {
     /// The key's name, for the audit.
     pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+/// What a key may do, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Sees and acts.
+    Operator,
+    /// Sees.
+    Viewer,
+    /// Pushes; sees nothing of attempts.
+    Service,
+}
+
+impl Role {
+    /// The role of a key with these scopes.
+    #[must_use]
+    pub fn of(scopes: &[String]) -> Self {
+        let has = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
+        match () {
+            () if has("admin") => Self::Admin,
+            () if has("attempts:operate") => Self::Operator,
+            () if has("attempts:read") => Self::Viewer,
+            () => Self::Service,
+        }
+    }
+
+    /// The role's name in the api.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Viewer => "viewer",
+            Self::Service => "service",
+        }
+    }
 }
 
 /// A key that may push what the learning platform knows (`lms:write`).
@@ -31,6 +71,15 @@ pub struct AttemptsReader(pub Caller);
 #[oai(ty = "bearer", rename = "attempts:operate", checker = "check_attempts_operate")]
 pub struct Operator(pub Caller);
 
+/// A key of any scope.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "any key", checker = "check_any")]
+pub struct AnyKey(pub Caller);
+
+async fn check_any(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    recognise(request, &bearer.token).await
+}
+
 async fn check_lms_write(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     check(request, &bearer.token, &["lms:write"]).await
 }
@@ -45,18 +94,22 @@ async fn check_attempts_operate(request: &Request, bearer: Bearer) -> poem::Resu
 
 /// `admin` may do everything.
 async fn check(request: &Request, key: &str, scopes: &[&str]) -> poem::Result<Caller> {
-    let state = request.data::<AppState>().ok_or(Fault::Internal)?;
-    if is_bootstrap_key(state, key) {
-        return Ok(Caller { name: "bootstrap".to_owned() });
-    }
-    let found = api_keys::recognise(state.db(), key, state.now()).await.map_err(Fault::from)?;
-    let Some((name, granted)) = found else { return Err(poem::Error::from_status(StatusCode::UNAUTHORIZED)) };
-    let may = granted.iter().any(|scope| scope == "admin" || scopes.contains(&scope.as_str()));
-    if may {
-        Ok(Caller { name })
+    let caller = recognise(request, key).await?;
+    if caller.scopes.iter().any(|scope| scope == "admin" || scopes.contains(&scope.as_str())) {
+        Ok(caller)
     } else {
         Err(Fault::forbidden(format!("This key may not do that; it needs the scope {}.", scopes.join(" or "))).into())
     }
+}
+
+async fn recognise(request: &Request, key: &str) -> poem::Result<Caller> {
+    let state = request.data::<AppState>().ok_or(Fault::Internal)?;
+    if is_bootstrap_key(state, key) {
+        return Ok(Caller { name: "bootstrap".to_owned(), scopes: vec!["admin".to_owned()] });
+    }
+    let found = api_keys::recognise(state.db(), key, state.now()).await.map_err(Fault::from)?;
+    let (name, scopes) = found.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
+    Ok(Caller { name, scopes })
 }
 
 fn is_bootstrap_key(state: &AppState, key: &str) -> bool {

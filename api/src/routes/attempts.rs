@@ -11,7 +11,10 @@ use vouch_common::{
     operations::read_attempts::{self, AttemptView},
 };
 
-use super::answers::ReadProblem;
+use super::{
+    answers::ReadProblem,
+    finding::{JobAnswer, TimelineAnswer, WaitsForAnswer},
+};
 use crate::{error::Fault, extract::api_key::AttemptsReader, state::AppState};
 
 /// Reads about attempts.
@@ -54,6 +57,12 @@ struct AttemptAnswer {
     events: Vec<EventAnswer>,
     /// The jobs that are still to be done for it.
     jobs: Vec<JobAnswer>,
+    /// The whole story, oldest first: what happened, every try of every job, callbacks, and what comes next.
+    timeline: Vec<TimelineAnswer>,
+    /// What it waits for; null: it is finished and nothing is left to do.
+    waits_for: Option<WaitsForAnswer>,
+    /// Its trace, if it is known.
+    trace_id: Option<String>,
 }
 
 /// A place in a course that waits for a verdict.
@@ -82,27 +91,6 @@ struct EventAnswer {
     detail: String,
 }
 
-/// A job of the ledger.
-#[derive(Object)]
-struct JobAnswer {
-    /// Its number.
-    id: i64,
-    /// Its queue.
-    queue: String,
-    /// Its kind.
-    kind: String,
-    /// `due`, `dispatched`, `running`, `scheduled` or `dead`.
-    state: String,
-    /// When it may next be handed out (UTC).
-    due_at: DateTime<Utc>,
-    /// Failed tries so far.
-    failures: i32,
-    /// Deliveries without an outcome.
-    deliveries: i32,
-    /// The last failure.
-    last_error: Option<String>,
-}
-
 #[OpenApi]
 impl Attempts {
     /// An attempt with its history and jobs
@@ -115,7 +103,7 @@ impl Attempts {
     ) -> Result<Json<AttemptAnswer>, ReadProblem> {
         let not_found = || Fault::not_found("There is no attempt of that receipt.");
         let receipt = ReceiptId::parse(&receipt_id.0).ok_or_else(not_found)?;
-        let found = read_attempts::read(state.db(), receipt).await.map_err(Fault::from)?;
+        let found = read_attempts::read(state.db(), receipt, state.now()).await.map_err(Fault::from)?;
         Ok(Json(answer(found.ok_or_else(not_found)?, state.settings().validity.days_good_for)))
     }
 }
@@ -151,19 +139,9 @@ fn answer(view: AttemptView, days_good_for: u32) -> AttemptAnswer {
                 detail: event.detail,
             })
             .collect(),
-        jobs: view
-            .jobs
-            .into_iter()
-            .map(|job| JobAnswer {
-                id: job.id.0,
-                queue: job.queue,
-                kind: job.kind,
-                state: job.state,
-                due_at: job.due_at,
-                failures: job.failures,
-                deliveries: job.deliveries,
-                last_error: job.last_error,
-            })
-            .collect(),
+        jobs: view.jobs.into_iter().map(|job| JobAnswer::new(job, Some(attempt.receipt.to_string()))).collect(),
+        timeline: view.timeline.into_iter().map(TimelineAnswer::from).collect(),
+        waits_for: view.waits_for.map(WaitsForAnswer::from),
+        trace_id: view.trace_id,
     }
 }

@@ -7,6 +7,7 @@ pub mod course_standing;
 pub mod create_order;
 pub mod credit;
 pub mod embargo;
+pub mod finding;
 pub mod health;
 pub mod lms;
 pub mod machine_submission;
@@ -93,6 +94,7 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
+    finding::Finding,
 );
 
 /// The documented part, under `/api/v1`.
@@ -108,6 +110,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
+        finding::Finding,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

@@ -207,6 +207,20 @@ impl Effect {
         }
     }
 
+    /// The queue on which jobs of a kind wait; `None` when the kind is not known here.
+    #[must_use]
+    pub fn queue_of(kind: &str) -> Option<Queue> {
+        Some(match kind {
+            "prepare_photos" => Queue::Photos,
+            "submit_to_vendor" => Queue::Vendor,
+            "apply_vendor_result" => Queue::Results,
+            "update_credit_requirement" => Queue::Credit,
+            "send_email" => Queue::Mail,
+            "track_event" => Queue::Events,
+            _ => return None,
+        })
+    }
+
     /// The arguments as the ledger keeps them, with their version.
     #[must_use]
     pub fn to_args(&self) -> Value {
@@ -282,6 +296,7 @@ mod tests {
     #[test]
     fn every_effect_comes_back_from_the_ledger_as_it_went_in() {
         for effect in samples() {
+            assert_eq!(Effect::queue_of(effect.kind()), Some(effect.queue()));
             assert_eq!(Effect::from_parts(effect.kind(), &effect.to_args()), Ok(effect));
         }
         assert_eq!(samples().iter().map(Effect::kind).collect::<Vec<_>>(), Effect::KINDS);

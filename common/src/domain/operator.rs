@@ -3,6 +3,21 @@
 /// Longest reason, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
 
+/// What operators do, as the audit names it.
+pub const ACTIONS: [&str; 11] = [
+    "attempt.retry",
+    "attempt.approve",
+    "attempt.deny",
+    "job.retry",
+    "job.drop",
+    "retries.start",
+    "retries.cancel",
+    "queue.pause",
+    "queue.resume",
+    "queue.limit",
+    "breaker.force",
+];
+
 /// Who asks, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {

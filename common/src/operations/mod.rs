@@ -4,16 +4,19 @@
 
 pub mod api_keys;
 pub mod apply_result;
+pub mod compact_tallies;
 pub mod create_order;
 pub mod finish_preparation;
 pub mod forget_submission_keys;
 pub mod hand_out_jobs;
+pub mod list_errors;
 pub mod load_flow;
 pub mod load_mail;
 pub mod load_work;
 pub mod mend_stuck;
 pub mod push_from_lms;
 pub mod read_attempts;
+pub mod read_audit;
 pub mod read_checkpoints;
 pub mod read_course_standing;
 pub mod read_credit;
@@ -22,6 +25,8 @@ pub mod read_receipt;
 pub mod record_callback;
 pub mod record_submission;
 pub mod request_credit;
+pub mod search_attempts;
+pub mod search_jobs;
 pub mod set_requirement;
 pub mod settle_job;
 pub mod settle_payment;

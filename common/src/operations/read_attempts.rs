@@ -7,13 +7,16 @@ use crate::{
     domain::{
         attempt::Attempt,
         ids::{ReceiptId, UserId},
+        job::OpenJob,
+        timeline::{self, AttemptEvent, Entry},
         verification::{self, Validity, Verification},
+        waiting::{self, Standing, Waiting},
     },
-    store::{Db, attempts, checkpoints, events, events::AttemptEvent, job_views, job_views::JobView, users},
+    store::{Db, attempts, brakes, callbacks, checkpoints, events, job_runs, job_search, users},
 };
 
 /// An attempt with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AttemptView {
     /// The attempt.
     pub attempt: Attempt,
@@ -24,7 +27,13 @@ pub struct AttemptView {
     /// Its history, oldest first.
     pub events: Vec<AttemptEvent>,
     /// The jobs that are still to be done for it.
-    pub jobs: Vec<JobView>,
+    pub jobs: Vec<OpenJob>,
+    /// The whole story, oldest first.
+    pub timeline: Vec<Entry>,
+    /// What it waits for.
+    pub waits_for: Option<Waiting>,
+    /// Its trace, if it is known.
+    pub trace_id: Option<String>,
 }
 
 /// Reads an attempt; `None` when there is none.
@@ -32,7 +41,7 @@ pub struct AttemptView {
 /// # Errors
 ///
 /// When the database is away.
-pub async fn read(db: &Db, receipt: ReceiptId) -> Result<Option<AttemptView>, OperationError> {
+pub async fn read(db: &Db, receipt: ReceiptId, now: DateTime<Utc>) -> Result<Option<AttemptView>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let Some(attempt) = attempts::find(&mut conn, receipt).await? else { return Ok(None) };
     let copy_id_photo_from = match attempt.copy_id_photo_from {
@@ -41,8 +50,21 @@ pub async fn read(db: &Db, receipt: ReceiptId) -> Result<Option<AttemptView>, Op
     };
     let checkpoints = checkpoints::places_of(&mut conn, attempt.id).await?;
     let events = events::list(&mut conn, attempt.id).await?;
-    let jobs = job_views::list_for_subject(&mut conn, receipt).await?;
-    Ok(Some(AttemptView { attempt, copy_id_photo_from, checkpoints, events, jobs }))
+    let runs = job_runs::list(&mut conn, receipt).await?;
+    let calls = callbacks::list(&mut conn, attempt.id).await?;
+    let jobs: Vec<OpenJob> = job_search::of_attempts(&mut conn, &[receipt.0]).await?.into_iter().map(|row| row.job).collect();
+    let brakes = brakes::list_on(&mut conn).await?;
+    let standing = Standing { status: attempt.status, updated_at: attempt.updated_at, submitted_at: attempt.submitted_at };
+    Ok(Some(AttemptView {
+        timeline: timeline::tell(&events, &runs, &calls, &jobs),
+        waits_for: waiting::find(standing, &jobs, &brakes, now),
+        trace_id: timeline::trace_of(&runs, &jobs),
+        attempt,
+        copy_id_photo_from,
+        checkpoints,
+        events,
+        jobs,
+    }))
 }
 
 /// Reads a learner's standing; `None` when nobody knows the learner.

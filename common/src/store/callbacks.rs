@@ -6,6 +6,7 @@ use super::{BadRow, Connection, StoreError, error::must_touch_one};
 use crate::domain::{
     callback::VerdictKind,
     ids::{AttemptId, CallbackId, ReceiptId},
+    timeline::Call,
 };
 
 /// A callback to keep.
@@ -115,4 +116,23 @@ pub(crate) async fn list_forgotten(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (CallbackId(row.id), ReceiptId(row.receipt_id))).collect())
+}
+
+/// Most callbacks that are told of one attempt.
+const CALLS_MAX: i64 = 100;
+
+/// What the vendor called back with for an attempt, oldest first, the newest 100.
+pub(crate) async fn list(conn: &mut Connection, attempt: AttemptId) -> Result<Vec<Call>, StoreError> {
+    Ok(sqlx::query_as!(
+        Call,
+        r#"
+        SELECT received_at, verdict, outcome, signature_valid AS is_signature_valid
+        FROM (SELECT * FROM vendor_callbacks WHERE attempt_id = $1 ORDER BY id DESC LIMIT $2) AS newest
+        ORDER BY id
+        "#,
+        attempt.0,
+        CALLS_MAX,
+    )
+    .fetch_all(conn)
+    .await?)
 }

@@ -3,24 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{Connection, StoreError};
+pub use crate::domain::timeline::AttemptEvent;
 use crate::domain::{attempt::Status, ids::AttemptId};
-
-/// One line of an attempt's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptEvent {
-    /// When (UTC).
-    pub at: DateTime<Utc>,
-    /// Who: `learner`, `worker`, `vendor`, `sweep`, or an operator's key.
-    pub actor: String,
-    /// What.
-    pub kind: String,
-    /// The state before, if it changed.
-    pub from: Option<String>,
-    /// The state after, if it changed.
-    pub to: Option<String>,
-    /// More, nothing personal.
-    pub detail: String,
-}
 
 /// An event that is not a transition.
 pub(crate) struct Note<'a> {

@@ -1,65 +1,7 @@
 //! What people and gauges read of the ledger; nothing here moves a job.
 
-use chrono::{DateTime, Utc};
-
 use super::{Connection, StoreError};
-use crate::domain::{
-    effect::Queue,
-    ids::{JobId, ReceiptId},
-};
-
-/// A job as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobView {
-    /// The job.
-    pub id: JobId,
-    /// Its queue.
-    pub queue: String,
-    /// Its kind.
-    pub kind: String,
-    /// `due`, `dispatched`, `running`, `scheduled` or `dead`.
-    pub state: String,
-    /// When it may next be handed out (UTC).
-    pub due_at: DateTime<Utc>,
-    /// Failed tries so far.
-    pub failures: i32,
-    /// Deliveries without an outcome.
-    pub deliveries: i32,
-    /// The last failure.
-    pub last_error: Option<String>,
-}
-
-/// The jobs that serve an attempt, oldest first, at most 100.
-pub(crate) async fn list_for_subject(conn: &mut Connection, receipt: ReceiptId) -> Result<Vec<JobView>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT id, queue, kind, due_at, failures, deliveries, last_error,
-               CASE WHEN dead_at IS NOT NULL THEN 'dead'
-                    WHEN due_at <= now() THEN 'due'
-                    WHEN phase = 'waiting' THEN 'scheduled'
-                    ELSE phase END AS "state!"
-        FROM jobs WHERE subject = $1
-        ORDER BY id
-        LIMIT 100
-        "#,
-        receipt.0
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| JobView {
-            id: JobId(row.id),
-            queue: row.queue,
-            kind: row.kind,
-            state: row.state,
-            due_at: row.due_at,
-            failures: row.failures,
-            deliveries: row.deliveries,
-            last_error: row.last_error,
-        })
-        .collect())
-}
+use crate::domain::{effect::Queue, ids::ReceiptId};
 
 /// How a queue stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,10 @@
 
 pub mod analytics_events;
 pub mod api_keys;
+pub mod attempt_search;
 pub mod attempts;
+pub mod audit;
+pub mod brakes;
 pub mod callbacks;
 pub mod checkpoints;
 pub mod courses;
@@ -13,8 +16,11 @@ pub mod credit;
 pub mod credit_requests;
 pub mod deadlines;
 pub mod error;
+pub mod error_groups;
 pub mod events;
 pub mod flow;
+pub mod job_runs;
+pub mod job_search;
 pub mod job_views;
 pub mod jobs;
 pub mod operator_actions;

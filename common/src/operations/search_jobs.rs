@@ -1,0 +1,143 @@
+//! An operator looks for jobs.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::OperationError;
+use crate::{
+    domain::{
+        effect::{Effect, Queue},
+        ids::{JobId, ReceiptId, UserId},
+        job::JobState,
+        page::{Key, Page, Paged},
+        timeline::Run,
+    },
+    store::{
+        Connection, Db, attempt_search, brakes, job_runs,
+        job_search::{self, Among, DueFilter, GroupFilter, JobRow, Stretch},
+    },
+};
+
+/// What is looked for; nothing given: all.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Where the job stands.
+    pub state: Option<JobState>,
+    /// What it is, and how it failed.
+    pub group: GroupFilter,
+    /// The attempt that it serves.
+    pub receipt: Option<ReceiptId>,
+    /// The learner whose attempt it serves.
+    pub user: Option<UserId>,
+    /// How long it has been there; a dead one, how long it has been dead.
+    pub older_than: Option<TimeDelta>,
+}
+
+/// A lease, or a handing-out, is never longer: what is handed out or runs is due before.
+const LEASE_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// Finds jobs: the newest first; the dead, that died last, first; in any other state, what is due first, first.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn search(db: &Db, filter: &JobFilter, page: Page) -> Result<Paged<JobRow>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let now = brakes::now(&mut conn).await?;
+    let older_than = filter.older_than.map_or(Key::LAST.at, |age| now - age);
+    if filter.receipt.is_some() || filter.user.is_some() {
+        let found = of_attempts(&mut conn, filter, older_than).await?;
+        return Ok(page_of(found, page));
+    }
+    let among = among(&mut conn, &filter.group).await?;
+    let newest_first = Stretch { after: page.after.unwrap_or(Key::LAST), older_than, limit: page.limit + 1 };
+    let found = match filter.state {
+        None => job_search::newest(&mut conn, &among, newest_first).await?,
+        Some(JobState::Dead) => job_search::dead(&mut conn, &among, newest_first).await?,
+        Some(state) => {
+            let due = due_filter(state, now);
+            let stretch = Stretch { after: page.after.unwrap_or(Key::FIRST), ..newest_first };
+            job_search::next(&mut conn, &among, due, stretch).await?
+        }
+    };
+    let keys = Paged::cut(found, page.limit, |key| *key);
+    let ids: Vec<i64> = keys.items.iter().map(|key| key.id).collect();
+    Ok(Paged { items: job_search::load(&mut conn, &ids).await?, next: keys.next })
+}
+
+/// Where to look: in the groups of failures that fit, else in the queues.
+async fn among(conn: &mut Connection, filter: &GroupFilter) -> Result<Among, OperationError> {
+    if filter.is_of_failures() {
+        return Ok(Among::Groups(job_search::groups(conn, filter).await?));
+    }
+    let of_kind = filter.kind.as_deref().and_then(Effect::queue_of);
+    let fits = |queue: &Queue| {
+        of_kind.is_none_or(|wanted| wanted == *queue) && filter.queue.as_deref().is_none_or(|wanted| wanted == queue.as_str())
+    };
+    let queues = Queue::ALL.iter().filter(|queue| fits(queue)).map(|queue| queue.as_str().to_owned()).collect();
+    Ok(Among::Queues(queues, filter.kind.clone()))
+}
+
+fn due_filter(state: JobState, now: DateTime<Utc>) -> DueFilter<'static> {
+    let (after, until, phase) = match state {
+        JobState::Due => (Key::FIRST.at, now, None),
+        JobState::Dispatched => (now, now + LEASE_MAX, Some("dispatched")),
+        JobState::Running => (now, now + LEASE_MAX, Some("running")),
+        JobState::Scheduled | JobState::Dead => (now, Key::LAST.at, Some("waiting")),
+    };
+    DueFilter { after, until, phase }
+}
+
+/// All jobs of some attempts, which are few, the newest first.
+async fn of_attempts(
+    conn: &mut Connection,
+    filter: &JobFilter,
+    older_than: DateTime<Utc>,
+) -> Result<Vec<JobRow>, OperationError> {
+    let receipts = match (filter.receipt, filter.user) {
+        (Some(receipt), None) => vec![receipt.0],
+        (receipt, Some(user)) => {
+            let mut receipts = attempt_search::receipts_of(conn, user).await?;
+            receipts.retain(|found| receipt.is_none_or(|wanted| wanted.0 == *found));
+            receipts
+        }
+        (None, None) => Vec::new(),
+    };
+    let mut found = job_search::of_attempts(conn, &receipts).await?;
+    found.retain(|row| fits(filter, row, older_than));
+    found.reverse();
+    Ok(found)
+}
+
+fn fits(filter: &JobFilter, row: &JobRow, older_than: DateTime<Utc>) -> bool {
+    let (job, group) = (&row.job, &filter.group);
+    let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+    filter.state.is_none_or(|state| state == job.state)
+        && is(&group.queue, Some(&job.queue))
+        && is(&group.kind, Some(&job.kind))
+        && is(&group.error_class, job.error_class.as_deref())
+        && is(&group.error_code, Some(&job.error_code))
+        && is(&group.fingerprint, job.fingerprint.as_deref())
+        && job.dead_at.unwrap_or(job.created_at) < older_than
+}
+
+fn page_of(mut found: Vec<JobRow>, page: Page) -> Paged<JobRow> {
+    let key = |row: &JobRow| Key { at: row.job.created_at, id: row.job.id.0 };
+    found.sort_by_key(|row| std::cmp::Reverse(key(row)));
+    found.retain(|row| page.after.is_none_or(|after| key(row) < after));
+    Paged::cut(found, page.limit, key)
+}
+
+/// Finds a job with its tries; `None` when there is none, or when it is done.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn find(db: &Db, job: JobId) -> Result<Option<(JobRow, Vec<Run>)>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    let Some(row) = job_search::load(&mut conn, &[job.0]).await?.into_iter().next() else { return Ok(None) };
+    let runs = match row.subject {
+        Some(subject) => job_runs::list_of_job(&mut conn, subject, job).await?,
+        None => Vec::new(),
+    };
+    Ok(Some((row, runs)))
+}

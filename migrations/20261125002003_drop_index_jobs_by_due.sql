@@ -1,0 +1,3 @@
+-- no-transaction
+-- `jobs_next` does its work.
+DROP INDEX CONCURRENTLY jobs_due;
