@@ -10,7 +10,8 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use serde_json::json;
 use vouch_common::{
     adapters::objects::ObjectsError,
-    operations::{OperationError, push_from_lms::PushRefused},
+    domain::operator::NoReason,
+    operations::{OperationError, act_refused::ActRefused, push_from_lms::PushRefused},
     telemetry::chain,
 };
 
@@ -48,6 +49,11 @@ impl Fault {
     /// 404 with a text.
     pub fn not_found(text: impl Into<String>) -> Self {
         Self::Refused(StatusCode::NOT_FOUND, text.into())
+    }
+
+    /// 409 with a text.
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self::Refused(StatusCode::CONFLICT, text.into())
     }
 
     /// 413 with a text.
@@ -170,6 +176,32 @@ impl From<PushRefused> for Fault {
             | PushRefused::UnknownCheckpoint
             | PushRefused::UnknownProvider => Self::not_found(error.to_string()),
             PushRefused::Course(_) | PushRefused::NoCredit => Self::bad_request(error.to_string()),
+        }
+    }
+}
+
+impl From<NoReason> for Fault {
+    fn from(error: NoReason) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<ActRefused> for Fault {
+    fn from(error: ActRefused) -> Self {
+        match error {
+            ActRefused::Operation(cause) => cause.into(),
+            ActRefused::Unknown(_) => Self::not_found(error.to_string()),
+            ActRefused::Filter(_) | ActRefused::Rate(_) | ActRefused::LearnerReasons(_) => Self::bad_request(error.to_string()),
+            ActRefused::KeyUsed => Self::Refused(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            ActRefused::Busy
+            | ActRefused::Waiting
+            | ActRefused::Finished(_)
+            | ActRefused::Undecidable { .. }
+            | ActRefused::NotDead(_)
+            | ActRefused::Needed(_)
+            | ActRefused::NeededByRetry(_)
+            | ActRefused::NothingMatches
+            | ActRefused::Over(_) => Self::conflict(error.to_string()),
         }
     }
 }

@@ -136,5 +136,7 @@ problems! {
         Conflict = 409,
         /// It is no JSON.
         UnsupportedMedia = 415,
+        /// The `Idempotency-Key` was used for another request.
+        KeyUsed = 422,
     }
 }

@@ -1,5 +1,6 @@
 //! The routes, on one screen.
 
+pub mod acting;
 pub mod answers;
 pub mod attempts;
 pub mod checkpoints;
@@ -19,6 +20,7 @@ pub mod postpay_callback;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
+pub mod retries;
 pub mod reverify;
 pub mod settings;
 pub mod status;
@@ -95,6 +97,7 @@ type Parts = (
     attempts::Attempts,
     machine_submission::MachineSubmissions,
     finding::Finding,
+    (acting::Acting, retries::Retries),
 );
 
 /// The documented part, under `/api/v1`.
@@ -111,6 +114,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         attempts::Attempts,
         machine_submission::MachineSubmissions,
         finding::Finding,
+        (acting::Acting, retries::Retries),
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     checkpoint::Outcome,
     event::EventName,
-    ids::{CallbackId, CheckpointId, ReceiptId, UserId},
+    ids::{CallbackId, CheckpointId, ReceiptId, RetryId, UserId},
 };
 
 /// A queue of jobs; each can be scaled by itself.
@@ -31,7 +31,7 @@ pub enum Queue {
     Mail,
     /// Sending analytics events.
     Events,
-    /// Recurring care: the sweep and the purge of leftovers.
+    /// Care: the sweep, the purge of leftovers, and bulk retries.
     Upkeep,
 }
 
@@ -163,6 +163,11 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         receipt: Option<ReceiptId>,
     },
+    /// Set the next items of a bulk retry going again.
+    RetryBatch {
+        /// The bulk retry.
+        retry: RetryId,
+    },
 }
 
 /// A job whose kind or version this program does not know; another release may.
@@ -178,8 +183,15 @@ const VERSION: u64 = 1;
 
 impl Effect {
     /// Every kind of effect, by name.
-    pub const KINDS: [&'static str; 6] =
-        ["prepare_photos", "submit_to_vendor", "apply_vendor_result", "update_credit_requirement", "send_email", "track_event"];
+    pub const KINDS: [&'static str; 7] = [
+        "prepare_photos",
+        "submit_to_vendor",
+        "apply_vendor_result",
+        "update_credit_requirement",
+        "send_email",
+        "track_event",
+        "retry_batch",
+    ];
 
     /// The kind's name in the ledger, in logs and in metrics.
     #[must_use]
@@ -191,6 +203,7 @@ impl Effect {
             Self::UpdateCreditRequirement { .. } => "update_credit_requirement",
             Self::SendEmail { .. } => "send_email",
             Self::TrackEvent { .. } => "track_event",
+            Self::RetryBatch { .. } => "retry_batch",
         }
     }
 
@@ -204,6 +217,7 @@ impl Effect {
             Self::UpdateCreditRequirement { .. } => Queue::Credit,
             Self::SendEmail { .. } => Queue::Mail,
             Self::TrackEvent { .. } => Queue::Events,
+            Self::RetryBatch { .. } => Queue::Upkeep,
         }
     }
 
@@ -290,6 +304,7 @@ mod tests {
             Effect::UpdateCreditRequirement { user: UserId(1), checkpoint: CheckpointId(2) },
             Effect::SendEmail { template: MailTemplate::Approved, user: UserId(1), receipt: Some(receipt), course: None },
             Effect::TrackEvent { user: UserId(1), event: None, receipt: None },
+            Effect::RetryBatch { retry: RetryId(Uuid::from_u128(9)) },
         ]
     }
 

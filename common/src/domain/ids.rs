@@ -64,3 +64,14 @@ impl fmt::Display for ReceiptId {
         self.0.hyphenated().fmt(f)
     }
 }
+
+/// A bulk retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RetryId(pub Uuid);
+
+impl fmt::Display for RetryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}

@@ -35,6 +35,7 @@ pub mod pay_and_verify;
 pub mod payment;
 pub mod photo;
 pub mod price;
+pub mod retry_filter;
 pub mod submission;
 pub mod timeline;
 pub mod times;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{OperationError, status_mails, take};
+use super::{OperationError, settle_attempt, take};
 use crate::{
     domain::{
         attempt::{
@@ -16,10 +16,8 @@ use crate::{
     },
     store::{
         Connection, Db,
-        attempts::{self, Change, Moved},
-        callbacks,
-        checkpoints::{self, StatusRow},
-        events,
+        attempts::{self, Change},
+        callbacks, events,
         events::Note,
         job_views, jobs,
         jobs::Lease,
@@ -52,7 +50,7 @@ pub async fn apply(
     let outcome = match ruling {
         Ruling::Wait => return Ok(ruling),
         Ruling::Apply(step) => {
-            settle(&mut tx, &attempt, step, verdict, now).await?;
+            apply_move(&mut tx, &attempt, step, verdict, now).await?;
             "applied"
         }
         Ruling::Duplicate => "duplicate",
@@ -68,8 +66,8 @@ pub async fn apply(
     Ok(ruling)
 }
 
-/// Moves the attempt, tells its checkpoints, and asks for what follows.
-async fn settle(
+/// Settles the attempt, or sends it again when the vendor had a fault of its own.
+async fn apply_move(
     conn: &mut Connection,
     attempt: &Attempt,
     step: Move,
@@ -86,21 +84,10 @@ async fn settle(
         error_code: Some(if is_approved { "" } else { &verdict.message }),
         ..Change::default()
     };
-    if let Moved::Refused(status) = attempts::transition(conn, attempt.id, step.rule(), &change).await? {
-        return Err(OperationError::Refused(status));
+    if settle_attempt::settle(conn, attempt, step, &change).await? == Outcome::Error {
+        let wish = another_try(conn, attempt, step).await?;
+        jobs::insert(conn, wish.as_slice(), Some(attempt.receipt)).await?;
     }
-    let outcome = match step {
-        Move::Approve => Outcome::Approved,
-        Move::SystemError => Outcome::Error,
-        _ => Outcome::Denied,
-    };
-    let row = StatusRow { user: attempt.user, attempt: attempt.id, status: outcome.status(), at: now };
-    let checkpoints = checkpoints::append_to_linked(conn, row).await?;
-    let mut wishes = status_mails::wishes(conn, attempt, outcome, &checkpoints).await?;
-    if outcome == Outcome::Error {
-        wishes.extend(another_try(conn, attempt, step).await?);
-    }
-    jobs::insert(conn, &wishes, Some(attempt.receipt)).await?;
     Ok(())
 }
 

@@ -2,18 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{OperationError, status_mails, take};
+use super::{OperationError, settle_attempt, take};
 use crate::{
     domain::{
         attempt::transition::Move,
-        checkpoint::Outcome,
         effect::{Effect, Wish},
         ids::ReceiptId,
     },
     store::{
         Db,
         attempts::{self, Change, Moved, Objects},
-        checkpoints::{self, CheckpointStatus, StatusRow},
         jobs,
         jobs::Lease,
     },
@@ -71,14 +69,8 @@ pub async fn rejected(
         error_msg: Some(reasons),
         ..Change::default()
     };
-    if let Moved::Refused(status) = attempts::transition(&mut tx, attempt.id, Move::RejectAtIntake.rule(), &change).await? {
-        return Err(OperationError::Refused(status));
-    }
+    settle_attempt::settle(&mut tx, &attempt, Move::RejectAtIntake, &change).await?;
     attempts::forget_uploads(&mut tx, attempt.id).await?;
-    let row = StatusRow { user: attempt.user, attempt: attempt.id, status: CheckpointStatus::Denied, at: now };
-    let checkpoints = checkpoints::append_to_linked(&mut tx, row).await?;
-    let wishes = status_mails::wishes(&mut tx, &attempt, Outcome::Denied, &checkpoints).await?;
-    jobs::insert(&mut tx, &wishes, Some(receipt)).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::OperationError;
 use crate::{
     domain::{
-        attempt::Status,
+        attempt::retry::way_on,
         effect::{Effect, Wish},
     },
     store::{Db, attempts, callbacks, events, events::Note, jobs},
@@ -29,11 +29,7 @@ pub async fn mend(db: &Db, now: DateTime<Utc>) -> Result<usize, OperationError> 
     let before = now - SETTLING_TIME;
     let stuck = attempts::list_stuck(&mut tx, before, BATCH_MAX).await?;
     for attempt in &stuck {
-        let effect = if attempt.status == Status::Created {
-            Effect::PreparePhotos { receipt: attempt.receipt }
-        } else {
-            Effect::SubmitToVendor { receipt: attempt.receipt }
-        };
+        let Some(effect) = way_on(attempt.status, attempt.receipt) else { continue };
         let note = Note { at: now, actor: "sweep", kind: "job_restored", to: None, detail: effect.kind() };
         events::append(&mut tx, attempt.id, &note).await?;
         jobs::insert(&mut tx, &[Wish::from(effect)], Some(attempt.receipt)).await?;

@@ -2,10 +2,14 @@
 //!
 //! Operations talk to the database only. Nothing is ever awaited from a far side inside a transaction.
 
+pub mod act_refused;
 pub mod api_keys;
 pub mod apply_result;
+pub mod cancel_retry;
 pub mod compact_tallies;
 pub mod create_order;
+pub mod decide_attempt;
+pub mod drop_job;
 pub mod finish_preparation;
 pub mod forget_submission_keys;
 pub mod hand_out_jobs;
@@ -22,16 +26,22 @@ pub mod read_course_standing;
 pub mod read_credit;
 pub mod read_deadline;
 pub mod read_receipt;
+pub mod read_retries;
 pub mod record_callback;
 pub mod record_submission;
 pub mod request_credit;
+pub mod retry_attempt;
+pub mod retry_job;
+pub mod run_retry;
 pub mod search_attempts;
 pub mod search_jobs;
 pub mod set_requirement;
+mod settle_attempt;
 pub mod settle_job;
 pub mod settle_payment;
 pub mod skip_reverification;
 pub mod start_checkpoint;
+pub mod start_retry;
 pub mod status_mails;
 pub mod submit_photos;
 pub mod track_event;

@@ -99,6 +99,20 @@ pub(crate) async fn find_and_lock(conn: &mut Connection, receipt: ReceiptId) -> 
     Ok(row.map(Attempt::try_from).transpose()?)
 }
 
+/// Locks attempts for the rest of the transaction, always in the same order; those that exist.
+pub(crate) async fn lock_all(conn: &mut Connection, receipts: &[Uuid]) -> Result<Vec<(ReceiptId, Status)>, StoreError> {
+    let rows =
+        sqlx::query!("SELECT receipt_id, status FROM attempts WHERE receipt_id = ANY ($1) ORDER BY id FOR UPDATE", receipts)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|row| {
+            let status = Status::parse(&row.status).ok_or(BadRow { table: "attempts", column: "status" })?;
+            Ok((ReceiptId(row.receipt_id), status))
+        })
+        .collect()
+}
+
 /// Finds an attempt.
 pub(crate) async fn find(conn: &mut Connection, receipt: ReceiptId) -> Result<Option<Attempt>, StoreError> {
     let row = sqlx::query_as!(
@@ -225,6 +239,7 @@ pub(crate) struct Change<'a> {
     pub(crate) submitted_at: Option<DateTime<Utc>>,
     pub(crate) vendor_decided_at: Option<DateTime<Utc>>,
     pub(crate) reviewing_service: Option<&'a str>,
+    pub(crate) reviewing_user: Option<&'a str>,
     pub(crate) error_msg: Option<&'a str>,
     pub(crate) error_code: Option<&'a str>,
 }
@@ -257,7 +272,8 @@ pub(crate) async fn transition(
                    vendor_decided_at = coalesce($8, vendor_decided_at),
                    reviewing_service = coalesce($9, reviewing_service),
                    error_msg = coalesce($10, error_msg),
-                   error_code = coalesce($11, error_code)
+                   error_code = coalesce($11, error_code),
+                   reviewing_user = coalesce($13, reviewing_user)
             FROM before
             WHERE attempts.id = before.id AND before.status = ANY ($2)
             RETURNING attempts.id
@@ -279,6 +295,7 @@ pub(crate) async fn transition(
         change.error_msg,
         change.error_code,
         change.detail,
+        change.reviewing_user,
     )
     .fetch_optional(conn)
     .await?;

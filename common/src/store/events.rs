@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use uuid::Uuid;
+
 use super::{Connection, StoreError};
 pub use crate::domain::timeline::AttemptEvent;
 use crate::domain::{attempt::Status, ids::AttemptId};
@@ -20,6 +22,25 @@ pub(crate) async fn append(conn: &mut Connection, attempt: AttemptId, note: &Not
     sqlx::query!(
         "INSERT INTO attempt_events (attempt_id, at, actor, kind, to_status, detail) VALUES ($1, $2, $3, $4, $5, $6)",
         attempt.0,
+        note.at,
+        note.actor,
+        note.kind,
+        note.to.map(Status::as_str),
+        note.detail,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Appends the same event to each of these attempts.
+pub(crate) async fn append_each(conn: &mut Connection, receipts: &[Uuid], note: &Note<'_>) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        INSERT INTO attempt_events (attempt_id, at, actor, kind, to_status, detail)
+        SELECT id, $2, $3, $4, $5, $6 FROM attempts WHERE receipt_id = ANY ($1) ORDER BY id
+        "#,
+        receipts,
         note.at,
         note.actor,
         note.kind,

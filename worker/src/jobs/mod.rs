@@ -2,6 +2,7 @@
 
 pub mod apply_vendor_result;
 pub mod prepare_photos;
+pub mod retry_batch;
 pub mod send_email;
 pub mod submit_to_vendor;
 pub mod track_event;
@@ -29,17 +30,19 @@ pub fn policy(effect: &Effect, settings: &Settings) -> Policy {
         Effect::UpdateCreditRequirement { .. } => update_credit_requirement::POLICY,
         Effect::SendEmail { .. } => send_email::POLICY,
         Effect::TrackEvent { .. } => track_event::POLICY,
+        Effect::RetryBatch { .. } => retry_batch::POLICY,
     }
 }
 
 /// Every job with its policy, by kind.
-pub const POLICIES: [(&str, Policy); 6] = [
+pub const POLICIES: [(&str, Policy); 7] = [
     ("prepare_photos", prepare_photos::POLICY),
     ("submit_to_vendor", submit_to_vendor::POLICY),
     ("apply_vendor_result", apply_vendor_result::POLICY),
     ("update_credit_requirement", update_credit_requirement::POLICY),
     ("send_email", send_email::POLICY),
     ("track_event", track_event::POLICY),
+    ("retry_batch", retry_batch::POLICY),
 ];
 
 /// How long a claimed job of that kind is its worker's. As short as can be: so long a job waits whose
@@ -71,6 +74,7 @@ pub async fn run(services: &Services, delivery: Delivery, effect: Effect) -> Res
             Ok(send_email::run(services, delivery, &mail).await?)
         }
         Effect::TrackEvent { user, event, receipt } => Ok(track_event::run(services, delivery, user, event.zip(receipt)).await?),
+        Effect::RetryBatch { retry } => Ok(retry_batch::run(services, delivery, retry).await?),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The attempt: one submission of photos, from its arrival to its verdict.
 
 pub mod reasons;
+pub mod retry;
 pub mod status;
 pub mod transition;
 pub mod verdict;
@@ -29,7 +30,7 @@ pub struct Attempt {
     pub updated_at: DateTime<Utc>,
     /// When the vendor last accepted it (UTC).
     pub submitted_at: Option<DateTime<Utc>>,
-    /// When the vendor signed the last verdict that was applied (UTC).
+    /// When the verdict that holds was given (UTC): signed by the vendor, or said by an operator.
     pub vendor_decided_at: Option<DateTime<Utc>>,
     /// Who reviewed: empty for the vendor, `intake` for our own checks, else an operator's tool.
     pub reviewing_service: String,

@@ -3,12 +3,17 @@
 //! The vendor sends `[{"photoIdReasons": ["Not provided"]}]`; our own intake writes the same shape.
 //! Source: reference 2.6. Any other shape gives a sentence too, never a failure.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::domain::photo::{PhotoFault, PhotoKind};
 
 /// Shown when the reasons can't be read.
 pub const UNREADABLE: &str = "There was an error verifying your ID photos.";
+
+/// What an attempt keeps that an operator denied without reasons for the learner, who reads [`UNREADABLE`].
+pub const DENIED_BY_HAND: &str = "Denied by hand";
 
 /// The vendor's reasons: category, reason, text, stable code.
 const TEXTS: [(&str, &str, &str, &str); 14] = [
@@ -45,6 +50,35 @@ pub fn texts(error_msg: &str) -> Vec<String> {
         return Vec::new();
     }
     read(error_msg).unwrap_or_else(|| vec![UNREADABLE.to_owned()])
+}
+
+/// Reasons that an operator gives for the learner, in the vendor's shape: a list of objects, or one of them.
+///
+/// # Errors
+///
+/// [`UnknownReasons`] when the learner would not be told of them in words.
+pub fn by_hand(given: &Value) -> Result<String, UnknownReasons> {
+    let list = if given.is_object() { Value::Array(vec![given.clone()]) } else { given.clone() };
+    let text = list.to_string();
+    if read(&text).is_some_and(|texts| !texts.is_empty()) { Ok(text) } else { Err(UnknownReasons) }
+}
+
+/// Reasons for a learner that have no words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownReasons;
+
+impl std::error::Error for UnknownReasons {}
+
+impl fmt::Display for UnknownReasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "learner_reasons must name reasons as the vendor does, such as {\"photoIdReasons\":[\"Not provided\"]}. Known: ",
+        )?;
+        for (index, (category, reason, ..)) in TEXTS.iter().enumerate() {
+            write!(f, "{}{category} \"{reason}\"", if index == 0 { "" } else { ", " })?;
+        }
+        f.write_str(". Nothing was changed.")
+    }
 }
 
 /// `None` for any shape or reason that is not known.
@@ -166,6 +200,17 @@ mod tests {
         ] {
             assert_eq!(texts(odd), [UNREADABLE], "{odd}");
         }
+    }
+
+    #[test]
+    fn reasons_by_hand_are_those_that_have_words() {
+        let one = serde_json::json!({ "photoIdReasons": ["Not provided"] });
+        assert_eq!(by_hand(&one).map(|text| texts(&text)), Ok(vec!["No photo ID was provided.".to_owned()]));
+        assert_eq!(by_hand(&serde_json::json!([one])), by_hand(&one));
+        for odd in [serde_json::json!({}), serde_json::json!({ "photoIdReasons": ["Ugly"] }), serde_json::json!("Ugly")] {
+            assert_eq!(by_hand(&odd), Err(UnknownReasons));
+        }
+        assert!(UnknownReasons.to_string().contains(r#"userPhotoReasons "Face out of view""#));
     }
 
     #[test]
