@@ -6,16 +6,18 @@ use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use poem::{Server, listener::TcpListener};
 use tokio::signal::unix::{SignalKind, signal};
-use vouch_api::{app, state::AppState};
+use vouch_api::{
+    app,
+    routes::{counted, health},
+    state::AppState,
+};
 use vouch_common::{
     config::{Program, Settings, Source, help},
-    telemetry,
+    telemetry::{self, numbers::Numbers},
 };
 
 /// How long requests that run may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(30);
-/// How often samples that nobody has asked for are put together, so that they don't pile up.
-const NUMBERS_UPKEEP: Duration = Duration::from_secs(5);
 /// A connection that says nothing for so long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -35,12 +37,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let listen = settings.listen;
-    let numbers = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics")?;
-    tokio::spawn(telemetry::every(NUMBERS_UPKEEP, {
-        let numbers = numbers.clone();
-        move || numbers.run_upkeep()
-    }));
+    let numbers = Numbers::start(&[Program::Api], &counted::routes()).context("metrics")?;
+    tokio::spawn(numbers.clone().keep_up());
     let state = AppState::new(settings, numbers)?;
+    tokio::spawn(health::watch_servers(state.clone()));
     if state.accepts_unsigned_callbacks() {
         tracing::warn!(
             "CALLBACK_SIGNATURE is audit: callbacks are accepted on the access key alone; set enforce as soon as you can"

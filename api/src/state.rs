@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use vouch_common::{
     adapters::{
@@ -14,6 +13,7 @@ use vouch_common::{
     clock::{SharedClock, SystemClock},
     config::Settings,
     store::{Db, StoreError},
+    telemetry::numbers::Numbers,
     vendor::software_secure::callback::SignatureMode,
 };
 
@@ -39,7 +39,7 @@ struct Parts {
     ecommerce: Option<Ecommerce>,
     settings: Settings,
     clock: SharedClock,
-    numbers: Option<PrometheusHandle>,
+    numbers: Option<Numbers>,
     is_stopping: watch::Sender<bool>,
 }
 
@@ -76,20 +76,16 @@ impl AppState {
     /// # Errors
     ///
     /// When an address can't be used. Call it inside a runtime.
-    pub fn new(settings: Settings, numbers: PrometheusHandle) -> Result<Self, SetUpError> {
-        Self::assemble(settings, Arc::new(SystemClock), Some(numbers))
+    pub fn new(settings: Settings, numbers: Numbers) -> Result<Self, SetUpError> {
+        Self::with_clock(settings, Arc::new(SystemClock), Some(numbers))
     }
 
-    /// As [`AppState::new`], on another clock and without numbers; for tests.
+    /// As [`AppState::new`], on another clock and perhaps without numbers; for tests.
     ///
     /// # Errors
     ///
     /// When an address can't be used.
-    pub fn with_clock(settings: Settings, clock: SharedClock) -> Result<Self, SetUpError> {
-        Self::assemble(settings, clock, None)
-    }
-
-    fn assemble(settings: Settings, clock: SharedClock, numbers: Option<PrometheusHandle>) -> Result<Self, SetUpError> {
+    pub fn with_clock(settings: Settings, clock: SharedClock, numbers: Option<Numbers>) -> Result<Self, SetUpError> {
         let text = |secret: &vouch_common::secret::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let db = Db::new(&text(&settings.database_url), settings.database_connections).map_err(SetUpError::Database)?;
         let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
@@ -181,7 +177,7 @@ impl AppState {
     /// The numbers of this process, as Prometheus reads them.
     #[must_use]
     pub fn numbers(&self) -> String {
-        self.0.numbers.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+        self.0.numbers.as_ref().map(Numbers::render).unwrap_or_default()
     }
 
     /// Whether callbacks with a bad signature are let in.

@@ -33,6 +33,7 @@ use vouch_common::{
     config::{Program, Settings, Source},
     domain::effect::Queue,
     secret::Secret,
+    telemetry::numbers::Numbers,
     vendor::software_secure::{
         canonical::Message,
         cipher::PhotoKey,
@@ -76,6 +77,8 @@ pub struct Wishes {
     pub settings: Vec<(&'static str, String)>,
     /// How the vendor behaves.
     pub script: Script,
+    /// What `/metrics` shows.
+    pub numbers: Option<Numbers>,
     /// No worker is started.
     pub is_without_worker: bool,
 }
@@ -106,7 +109,7 @@ impl TestApp {
         settings.push(("VOUCH_VENDOR_URL".to_owned(), format!("http://{}/", vendor.addr())));
         settings.push(("VOUCH_SMTP_URL".to_owned(), format!("smtp://{}", mail.address())));
         settings.extend(wishes.settings.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let state = AppState::with_clock(read(&settings, Program::Api), clock.clone()).unwrap();
+        let state = AppState::with_clock(read(&settings, Program::Api), clock.clone(), wishes.numbers).unwrap();
         tokio::spawn(Server::new_with_acceptor(acceptor).run(vouch_api::app(state)));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut app = Self { url, client, clock, db, mail, vendor, folder, redis_url, settings, worker: None };

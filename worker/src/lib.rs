@@ -1,6 +1,7 @@
 //! Everything that leaves the building: the relay, the jobs, and the far sides that they speak to.
 
 pub mod adapters;
+pub mod gauges;
 pub mod jobs;
 pub mod options;
 pub mod relay;

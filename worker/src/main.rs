@@ -9,16 +9,13 @@ use tokio_util::sync::CancellationToken;
 use vouch_common::{
     config::{Program, Settings, Source, help},
     domain::effect::Queue,
-    telemetry,
+    telemetry::{self, numbers::Numbers},
 };
 use vouch_worker::{
     options::{Options, parse_concurrency, parse_queues},
     services::Services,
     status,
 };
-
-/// How often samples that nobody has asked for are put together, so that they don't pile up.
-const NUMBERS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Vouch's jobs: photos, the vendor, verdicts, credit, mail, events, upkeep.
 #[derive(Debug, Parser)]
@@ -67,11 +64,8 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
         metrics_listen: arguments.metrics_listen,
         ..Options::default()
     };
-    let numbers = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder().context("metrics")?;
-    tokio::spawn(telemetry::every(NUMBERS_UPKEEP, {
-        let numbers = numbers.clone();
-        move || numbers.run_upkeep()
-    }));
+    let numbers = Numbers::start(&[Program::Worker], &[]).context("metrics")?;
+    tokio::spawn(numbers.clone().keep_up());
     let services = Services::new(settings)?;
     let stop = CancellationToken::new();
     if let Some(address) = options.metrics_listen {

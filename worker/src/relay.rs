@@ -107,8 +107,20 @@ async fn relay_queue(
         return Err(error.into());
     }
     let moved = handed.tickets.len();
-    metrics::counter!("vouch_relayed_total", "queue" => queue.as_str()).increment(moved as u64);
+    count(queue, &handed.tickets);
     Ok(i64::try_from(moved).unwrap_or(i64::MAX))
+}
+
+fn count(queue: Queue, tickets: &[Ticket]) {
+    let queue = queue.as_str();
+    metrics::counter!("vouch_relayed_total", "queue" => queue).increment(tickets.len() as u64);
+    let lag = metrics::histogram!("vouch_relay_lag_seconds", "queue" => queue);
+    for ticket in tickets {
+        lag.record(ticket.overdue_seconds);
+        if let Some(place) = ticket.lost {
+            metrics::counter!("vouch_leases_expired_total", "queue" => queue, "place" => place).increment(1);
+        }
+    }
 }
 
 /// Tickets that did not reach their list are due again at once; those that did are stale, and harmless.

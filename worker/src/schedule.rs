@@ -39,7 +39,6 @@ pub async fn run(services: Services, stop: CancellationToken) {
         if is_due(&services, &TALLIES).await {
             sweep::compact_tallies(&services).await;
         }
-        sweep::gauge(&services).await;
         tokio::select! { () = stop.cancelled() => {} () = tokio::time::sleep(LOOK_INTERVAL) => {} }
     }
 }

@@ -15,10 +15,13 @@ use vouch_common::{
     store::{Db, StoreError},
 };
 
-use crate::adapters::{
-    analytics::{Analytics, AnalyticsError},
-    mail::{MailError, Mailer},
-    vendor::{VendorClient, VendorError},
+use crate::{
+    adapters::{
+        analytics::{Analytics, AnalyticsError},
+        mail::{MailError, Mailer},
+        vendor::{VendorClient, VendorError},
+    },
+    runtime::far_side::Untold,
 };
 
 /// The worker's parts; a clone is cheap.
@@ -36,6 +39,7 @@ struct Parts {
     settings: Settings,
     clock: SharedClock,
     decoding: Semaphore,
+    untold_answers: Untold,
 }
 
 /// Why the worker can't be set up.
@@ -87,8 +91,21 @@ impl Services {
         let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
         let analytics = settings.analytics.as_ref().map(Analytics::new).transpose().map_err(SetUpError::Analytics)?;
         let waker = Waker::start(Arc::clone(&redis));
+        let untold_answers = Untold::default();
         let decoding = Semaphore::new(available_parallelism().map_or(2, NonZero::get));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, vendor, mailer, analytics, settings, clock, decoding })))
+        Ok(Self(Arc::new(Parts {
+            db,
+            objects,
+            redis,
+            waker,
+            vendor,
+            mailer,
+            analytics,
+            settings,
+            clock,
+            decoding,
+            untold_answers,
+        })))
     }
 
     /// The database.
@@ -142,6 +159,12 @@ impl Services {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.0.clock.now()
+    }
+
+    /// The vendor's answers that the breaker was not told of yet.
+    #[must_use]
+    pub fn untold_answers(&self) -> &Untold {
+        &self.0.untold_answers
     }
 
     /// How many photos may be decoded at once in this process; it bounds the memory.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use poem::{
     EndpointExt, IntoResponse, Response, Route, Server, get, handler,
     http::StatusCode,
@@ -11,11 +10,12 @@ use poem::{
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use vouch_common::telemetry::numbers::Numbers;
 
 use crate::services::Services;
 
 /// Serves until `stop`.
-pub async fn serve(address: SocketAddr, services: Services, numbers: PrometheusHandle, stop: CancellationToken) {
+pub async fn serve(address: SocketAddr, services: Services, numbers: Numbers, stop: CancellationToken) {
     let app = Route::new()
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
@@ -44,6 +44,6 @@ async fn readyz(services: Data<&Services>) -> Response {
 }
 
 #[handler]
-fn metrics_page(Data(numbers): Data<&PrometheusHandle>) -> Response {
+fn metrics_page(Data(numbers): Data<&Numbers>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4").body(numbers.render())
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{compact_tallies, forget_submission_keys, hand_out_jobs, mend_stuck},
+    operations::{compact_tallies, forget_submission_keys, mend_stuck},
     photos::names,
     telemetry::chain,
 };
@@ -92,18 +92,5 @@ pub async fn forget_keys(services: &Services) {
 pub async fn compact_tallies(services: &Services) {
     if let Err(error) = compact_tallies::compact(services.db()).await {
         tracing::warn!(error = %chain(&error), "the tallies of dead jobs could not be added up; the next round does");
-    }
-}
-
-/// Shows how each queue stands.
-pub async fn gauge(services: &Services) {
-    let Ok(depths) = hand_out_jobs::depths(services.db()).await else { return };
-    for depth in depths {
-        let queue = depth.queue.as_str();
-        #[expect(clippy::cast_precision_loss, reason = "a count up to 10,000")]
-        let (waiting, dead) = (depth.waiting as f64, depth.dead as f64);
-        metrics::gauge!("vouch_queue_waiting", "queue" => queue).set(waiting);
-        metrics::gauge!("vouch_queue_dead", "queue" => queue).set(dead);
-        metrics::gauge!("vouch_queue_oldest_due_seconds", "queue" => queue).set(depth.oldest_due_seconds);
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_common::{domain::effect::Queue, operations::settle_job, telemetry::chain};
 
 use crate::{
+    gauges,
     options::Options,
     relay,
     runtime::{monitor, registry::Registry},
@@ -24,6 +25,7 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
         let concurrency = options.concurrency(queue);
         if queue == Queue::Upkeep {
             parts.spawn(schedule::run(services.clone(), stop.clone()));
+            parts.spawn(gauges::run(services.clone(), stop.clone()));
         }
         parts.spawn(monitor::run_queue(services.clone(), queue, concurrency, Arc::clone(&registry), stop.clone()));
     }

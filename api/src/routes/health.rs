@@ -1,6 +1,6 @@
 //! Whether the process lives, whether it is ready, and its numbers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, handler,
@@ -8,8 +8,13 @@ use poem::{
     web::{Data, Json},
 };
 use serde_json::json;
+use vouch_common::telemetry::numbers;
 
+use super::counted;
 use crate::state::AppState;
+
+/// How often the servers are asked whether they are there.
+const WATCH_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The process lives.
 #[handler]
@@ -36,7 +41,7 @@ pub(super) async fn readyz(state: Data<&AppState>) -> Response {
 
 /// The process' numbers, as Prometheus reads them.
 #[handler]
-pub(super) fn numbers(Data(state): Data<&AppState>) -> Response {
+pub(super) fn metrics_page(Data(state): Data<&AppState>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4").body(state.numbers())
 }
 
@@ -53,10 +58,29 @@ pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poe
         Ok(response) => (response.status(), response.data::<PathPattern>().map(|pattern| pattern.0.to_string())),
         Err(error) => (error.status(), error.data::<PathPattern>().map(|pattern| pattern.0.to_string())),
     };
-    let route = route.unwrap_or_else(|| "none".to_owned());
+    let route = route.as_deref().map_or(counted::NONE, counted::name_of);
     let elapsed = started.elapsed();
-    metrics::histogram!("vouch_http_seconds", "route" => route.clone(), "status" => status.as_u16().to_string())
-        .record(elapsed.as_secs_f64());
+    metrics::counter!("vouch_http_requests_total", "route" => route, "class" => class_of(status)).increment(1);
+    metrics::histogram!("vouch_http_seconds", "route" => route).record(elapsed.as_secs_f64());
     tracing::info!(http.method = %method, http.route = route, http.status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "request served");
     result
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        0..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// Shows again and again whether the servers are there, as long as the runtime lives.
+pub async fn watch_servers(state: AppState) {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        let (database, redis, storage) = tokio::join!(state.db().check(), state.redis().check(), state.objects().check());
+        numbers::show_servers(database.is_ok(), redis.is_ok(), storage.is_ok());
+    }
 }

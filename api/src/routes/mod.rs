@@ -4,6 +4,7 @@ pub mod acting;
 pub mod answers;
 pub mod attempts;
 pub mod checkpoints;
+pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
@@ -17,6 +18,7 @@ pub mod paths;
 pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
+pub mod queue_history;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -74,7 +76,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/photos/*name", get(photo_download::download))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::numbers))
+        .at("/metrics", get(health::metrics_page))
         .at("/openapi.json", description)
         .nest("/docs", pages)
         .nest("/ops", ops::routes(Arc::clone(&interface), &state))
@@ -98,6 +100,7 @@ type Parts = (
     machine_submission::MachineSubmissions,
     finding::Finding,
     (acting::Acting, retries::Retries),
+    queue_history::Numbers,
 );
 
 /// The documented part, under `/api/v1`.
@@ -115,6 +118,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         machine_submission::MachineSubmissions,
         finding::Finding,
         (acting::Acting, retries::Retries),
+        queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

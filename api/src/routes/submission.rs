@@ -27,6 +27,8 @@ pub(super) struct Taken {
     pub(super) receipt: ReceiptId,
     /// The way back into the course, from a re-verification.
     pub(super) url: Option<String>,
+    /// Whether it was taken before, under the same key.
+    is_repeated: bool,
 }
 
 /// Takes a submission of `who`; `key` is the caller (whose keys are their own) and their name for it.
@@ -35,6 +37,23 @@ pub(super) struct Taken {
 ///
 /// [`Fault`], and nothing is changed.
 pub(super) async fn take(
+    state: &AppState,
+    who: &Submitter,
+    submission: Submission,
+    key: Option<(String, String)>,
+) -> Result<Taken, Fault> {
+    let taken = take_or_repeat(state, who, submission, key).await;
+    let outcome = match &taken {
+        Ok(Taken { is_repeated: false, .. }) => "taken",
+        Ok(Taken { is_repeated: true, .. }) => "repeated",
+        Err(Fault::Refused(..)) => "refused",
+        Err(Fault::Unavailable | Fault::Internal) => "failed",
+    };
+    metrics::counter!("vouch_submissions_total", "outcome" => outcome).increment(1);
+    taken
+}
+
+async fn take_or_repeat(
     state: &AppState,
     who: &Submitter,
     submission: Submission,
@@ -57,9 +76,8 @@ pub(super) async fn take(
         return key.map_or(Err(Fault::Internal), |key| repeated(&key, &answered));
     }
     state.wake();
-    metrics::counter!("vouch_submissions_total").increment(1);
     tracing::info!(attempt.receipt = %uploads.receipt, "submission committed");
-    Ok(Taken { receipt: uploads.receipt, url })
+    Ok(Taken { receipt: uploads.receipt, url, is_repeated: false })
 }
 
 /// What was answered to the key before, if what came with it is the same.
@@ -68,7 +86,8 @@ fn repeated(key: &SubmissionKey, answered: &Answered) -> Result<Taken, Fault> {
         let text = "This Idempotency-Key was used for another submission. Send a new one.";
         return Err(Fault::Refused(StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()));
     }
-    Ok(Taken { receipt: answered.receipt, url: answered.answer["url"].as_str().map(str::to_owned) })
+    let url = answered.answer["url"].as_str().map(str::to_owned);
+    Ok(Taken { receipt: answered.receipt, url, is_repeated: true })
 }
 
 /// A digest of what was sent, however it was packed.

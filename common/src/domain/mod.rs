@@ -9,10 +9,13 @@
 //! - **requirement**: what a course demands for credit; **eligible**: all of them are satisfied.
 //! - **effect**: a wish for work outside the database; it becomes a **job** in the **ledger**.
 //! - **relay**: hands due jobs to Redis. **Lease**: a worker's right to act on a job, for a while.
+//! - **breaker**: stops the calls to a far side that is out; **outage**: no answer, or a fault of its own.
 //! - **dead letter**: a job that was given up; an operator decides.
 
 pub mod attempt;
 pub mod backoff;
+pub mod breaker;
+pub mod bucket;
 pub mod callback;
 pub mod checkpoint;
 pub mod course;

@@ -2,40 +2,80 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::OperationError;
 use crate::{
-    domain::effect::Queue,
+    domain::{effect::Queue, ids::JobId},
     store::{
-        Db,
+        Db, breakers,
         job_views::{self, QueueDepth},
         jobs::{self, ClaimedJob, HandedOut, Lease},
-        schedule,
+        queues, schedule,
     },
 };
 
 /// How long a handed-out job may lie in Redis before it falls due again.
 pub const DISPATCH_WINDOW: Duration = Duration::from_secs(30);
+/// So long a probe of a breaker may be out before another goes: on its list, and with a worker at most.
+const PROBE_WINDOW: TimeDelta = TimeDelta::seconds(30 + 80);
 /// Most jobs in one handing-out; larger batches are slower.
 pub const BATCH_MAX: i64 = 500;
 
-/// Which of `queues` have due jobs and are not held back.
+/// Which of the queues have due jobs, and no brake that stops all of them.
 ///
 /// # Errors
 ///
 /// When the database is away; ask again later.
-pub async fn find_due(db: &Db, queues: &[Queue]) -> Result<Vec<Queue>, OperationError> {
+pub async fn find_due(db: &Db, wanted: &[Queue]) -> Result<Vec<Queue>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(jobs::queues_with_due(&mut conn, queues).await?)
+    Ok(queues::list_with_due(&mut conn, wanted).await?)
 }
 
-/// Hands out up to `limit` due jobs (at most [`BATCH_MAX`]) of a queue.
+/// Hands out up to `limit` due jobs (at most [`BATCH_MAX`]) of a queue, as far as its brakes let them go.
 ///
 /// # Errors
 ///
 /// When the database is away; nothing was handed out, or it falls due again by itself.
 pub async fn hand_out(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, OperationError> {
+    let limit = limit.min(BATCH_MAX);
     let mut conn = db.pool().acquire().await?;
-    Ok(jobs::hand_out(&mut conn, queue, limit.min(BATCH_MAX), DISPATCH_WINDOW).await?)
+    let handed = jobs::hand_out(&mut conn, queue, limit, DISPATCH_WINDOW, false).await?;
+    drop(conn);
+    // Mostly there is no brake, and one statement does it. Nothing came: perhaps there is one.
+    if handed == HandedOut::default() { hand_out_braked(db, queue, limit).await } else { Ok(handed) }
+}
+
+/// Hands out what the brakes allow. They are locked meanwhile, so that many relays together don't hand out more.
+async fn hand_out_braked(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, OperationError> {
+    let mut tx = db.begin().await?;
+    let control = queues::find_and_lock(&mut tx, queue).await?;
+    let mut breaker = breakers::find_of_queue_and_lock(&mut tx, queue, false).await?;
+    if control.is_none() && breaker.is_none() {
+        return Ok(HandedOut::default());
+    }
+    let now = queues::now(&mut tx).await?;
+    if let Some(named) = &mut breaker {
+        named.breaker = named.breaker.clone().at(now);
+    }
+    let by_operator = control.as_ref().and_then(|control| control.allowance(now));
+    let by_breaker = breaker.as_ref().and_then(|named| named.breaker.allowance(now));
+    let allowed = [by_operator, by_breaker].into_iter().flatten().fold(limit, i64::min);
+    if allowed <= 0 {
+        return Ok(HandedOut::default());
+    }
+    let handed = jobs::hand_out(&mut tx, queue, allowed, DISPATCH_WINDOW, true).await?;
+    let gone: Vec<JobId> = handed.tickets.iter().map(|ticket| ticket.id).collect();
+    if let Some((control, rate)) = control.and_then(|control| control.rate_limit.map(|rate| (control, rate))) {
+        let taken = i64::try_from(gone.len()).unwrap_or(i64::MAX);
+        queues::set_bucket(&mut tx, queue, control.bucket.filled(rate, now).taken(taken)).await?;
+    }
+    if let Some(named) = &mut breaker {
+        named.breaker = named.breaker.clone().handed_out(&gone, PROBE_WINDOW, now);
+        breakers::save(&mut tx, named).await?;
+    }
+    tx.commit().await?;
+    Ok(handed)
 }
 
 /// Takes back what was handed out and could not be put on its list.

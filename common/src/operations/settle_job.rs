@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{OperationError, take};
 use crate::{
-    domain::effect::Queue,
+    domain::{
+        breaker::{Event, Judgement, State},
+        effect::Queue,
+    },
     store::{
-        Db,
+        Connection, Db, breakers,
         jobs::{self, Failure, Lease},
         queues,
     },
@@ -22,21 +27,82 @@ pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
     take(&mut conn, lease).await
 }
 
-/// Records a failed try. `hold` holds the whole queue back for that long, for all workers.
+/// A try that failed because the far side did not answer or is at fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Outage {
+    /// The queue whose jobs call it.
+    pub queue: Queue,
+    /// When this try was claimed.
+    pub began: DateTime<Utc>,
+    /// How long the job waits at least, if it is not the job's fault.
+    pub wait: Duration,
+}
+
+/// How a failed try was settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// After how long another try follows; `None`: the job is dead.
+    pub retry_after: Option<Duration>,
+    /// Whether it cost the job a try.
+    pub is_counted: bool,
+    /// Why the breaker opened or stays open, if it does.
+    pub opened: Option<String>,
+}
+
+/// Records a failed try. `hold` holds the whole queue back for that long, for all workers. An `outage` is told
+/// to the breaker; what meets an open one, or opens it, costs no try and is not the end of a job.
 ///
 /// # Errors
 ///
 /// [`OperationError::Fenced`] when the job is somebody else's by now.
-pub async fn fail(db: &Db, lease: Lease, failure: &Failure, hold: Option<(Queue, Duration)>) -> Result<(), OperationError> {
+pub async fn fail(
+    db: &Db,
+    lease: Lease,
+    failure: &Failure,
+    hold: Option<(Queue, Duration)>,
+    outage: Option<&Outage>,
+) -> Result<Settled, OperationError> {
     let mut tx = db.begin().await?;
-    if !jobs::fail(&mut tx, lease, failure).await? {
+    let mut settled = Settled { retry_after: failure.retry_after, is_counted: true, opened: None };
+    // The breaker is locked before any job, here and by relays, so that they can't wait for each other.
+    if let Some(outage) = outage {
+        settled = tell_breaker(&mut tx, lease, failure, outage).await?.unwrap_or(settled);
+    }
+    let failure = Failure { retry_after: settled.retry_after, ..failure.clone() };
+    if !jobs::fail(&mut tx, lease, &failure, settled.is_counted).await? {
         return Err(OperationError::Fenced);
     }
     if let Some((queue, hold)) = hold {
         queues::hold(&mut tx, queue, hold, failure.class).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(settled)
+}
+
+/// Tells the breaker of the queue, if it has one, of an outage.
+async fn tell_breaker(
+    conn: &mut Connection,
+    lease: Lease,
+    failure: &Failure,
+    outage: &Outage,
+) -> Result<Option<Settled>, OperationError> {
+    let Some(mut named) = breakers::find_of_queue_and_lock(conn, outage.queue, true).await? else { return Ok(None) };
+    let now = queues::now(conn).await?;
+    let former = named.breaker.until;
+    let event = Event::Outage { job: lease.job, began: outage.began, class: failure.class };
+    let Judgement { breaker, is_counted, forgiven } = named.breaker.judge(&event, now);
+    let open_for = breaker.until.filter(|_| breaker.state == State::Open).and_then(|until| (until - now).to_std().ok());
+    named.breaker = breaker;
+    breakers::save(conn, &named).await?;
+    breakers::forgive(conn, &forgiven).await?;
+    let retry_after = if is_counted {
+        failure.retry_after
+    } else {
+        // Behind all that have not tried yet.
+        Some(failure.retry_after.unwrap_or(outage.wait).max(open_for.unwrap_or_default()))
+    };
+    let opened = (open_for.is_some() && named.breaker.until != former).then_some(named.breaker.reason);
+    Ok(Some(Settled { retry_after, is_counted, opened }))
 }
 
 /// Puts a job back that this release does not know; the delivery counts.

@@ -1,6 +1,6 @@
 //! Attempts: one row a submission of photos.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{BadRow, Connection, StoreError, error::must_touch_one};
@@ -79,6 +79,7 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
     )
     .fetch_one(conn)
     .await?;
+    metrics::counter!("vouch_attempts_moved_total", "status" => "created").increment(1);
     Ok(AttemptId(id))
 }
 
@@ -265,7 +266,7 @@ pub(crate) async fn transition(
     let row = sqlx::query!(
         r#"
         WITH before AS (
-            SELECT id, status FROM attempts WHERE id = $1 FOR UPDATE
+            SELECT id, status, created_at FROM attempts WHERE id = $1 FOR UPDATE
         ), moved AS (
             UPDATE attempts SET status = $3, updated_at = $4,
                    submitted_at = coalesce($7, submitted_at),
@@ -281,7 +282,7 @@ pub(crate) async fn transition(
             INSERT INTO attempt_events (attempt_id, at, actor, kind, from_status, to_status, detail)
             SELECT moved.id, $4, $5, $6, before.status, $3, $12 FROM moved JOIN before ON before.id = moved.id
         )
-        SELECT before.status, EXISTS (SELECT 1 FROM moved) AS "is_moved!" FROM before
+        SELECT before.status, before.created_at, EXISTS (SELECT 1 FROM moved) AS "is_moved!" FROM before
         "#,
         id.0,
         &accepted,
@@ -301,7 +302,19 @@ pub(crate) async fn transition(
     .await?;
     let row = row.ok_or(StoreError::WrongCount { table: "attempts", touched: 0 })?;
     let before = Status::parse(&row.status).ok_or(BadRow { table: "attempts", column: "status" })?;
-    Ok(if row.is_moved { Moved::From(before) } else { Moved::Refused(before) })
+    if !row.is_moved {
+        return Ok(Moved::Refused(before));
+    }
+    count_move(before, rule.to, change.at - row.created_at);
+    Ok(Moved::From(before))
+}
+
+/// Counts a move when it is written. One that is undone with its transaction is counted all the same: it is rare.
+fn count_move(from: Status, to: Status, age: TimeDelta) {
+    metrics::counter!("vouch_attempts_moved_total", "status" => to.as_str()).increment(1);
+    if to.is_terminal() && !from.is_terminal() {
+        metrics::histogram!("vouch_verdict_seconds", "status" => to.as_str()).record(age.as_seconds_f64().max(0.0));
+    }
 }
 
 /// An attempt that is not finished and has no job that would go on with it.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub const NO_OUTCOME: &str = "no_outcome";
 pub const NO_OUTCOME_TEXT: &str = "delivered again and again without an outcome: it ends its worker";
 
 /// A job that was handed out: what travels through Redis.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ticket {
     /// The job.
     pub id: JobId,
@@ -31,6 +32,11 @@ pub struct Ticket {
     pub generation: i32,
     /// Its kind, which sets the run window at the claim.
     pub kind: String,
+    /// For how long it had been due.
+    pub overdue_seconds: f64,
+    /// Where it was lost, when it had been handed out before: nobody claimed it (`dispatched`), or whoever did
+    /// never ended (`running`).
+    pub lost: Option<&'static str>,
 }
 
 /// A job that a worker claimed and may act on.
@@ -48,6 +54,12 @@ pub struct ClaimedJob {
     pub failures: i32,
     /// The attempt that it serves.
     pub subject: Option<Uuid>,
+    /// When it was claimed, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
+    /// For how long it was due before it was claimed.
+    pub waited_seconds: f64,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// The right to act on a job: as long as the row has this generation.
@@ -141,27 +153,8 @@ impl BornDead {
     }
 }
 
-/// Which of `queues` have a job that is due and are not held back.
-pub(crate) async fn queues_with_due(conn: &mut Connection, queues: &[Queue]) -> Result<Vec<Queue>, StoreError> {
-    let names: Vec<String> = queues.iter().map(|queue| queue.as_str().to_owned()).collect();
-    let rows = sqlx::query_scalar!(
-        r#"
-        SELECT wanted.queue AS "queue!"
-        FROM unnest($1::text[]) AS wanted (queue)
-        WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.queue = wanted.queue AND dead_at IS NULL AND due_at <= now())
-          AND NOT EXISTS (
-              SELECT 1 FROM queue_controls
-              WHERE queue_controls.queue = wanted.queue AND held_until > now())
-        "#,
-        &names,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.iter().filter_map(|name| Queue::parse(name)).collect())
-}
-
 /// What a handing-out did.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct HandedOut {
     /// The jobs to put on the queue's list.
     pub tickets: Vec<Ticket>,
@@ -170,12 +163,24 @@ pub struct HandedOut {
 }
 
 /// Hands out up to `limit` due jobs of a queue: each moves its deadline by `window` and its generation by 1.
-pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, window: Duration) -> Result<HandedOut, StoreError> {
+/// From a queue with a brake only when the brakes are locked, and `limit` is what they allow.
+pub(crate) async fn hand_out(
+    conn: &mut Connection,
+    queue: Queue,
+    limit: i64,
+    window: Duration,
+    are_brakes_locked: bool,
+) -> Result<HandedOut, StoreError> {
     let rows = sqlx::query!(
         r#"
         WITH due AS (
-            SELECT id, deliveries FROM jobs
+            SELECT id, deliveries, phase FROM jobs
             WHERE queue = $1 AND dead_at IS NULL AND due_at <= now()
+              AND ($7 OR NOT EXISTS (
+                  SELECT 1 FROM queue_controls AS brake
+                  WHERE brake.queue = $1 AND (paused_at IS NOT NULL OR held_until > now() OR rate_limit IS NOT NULL)
+                  UNION ALL
+                  SELECT 1 FROM breakers AS brake WHERE brake.queue = $1 AND state <> 'closed'))
             ORDER BY due_at
             LIMIT $2
             FOR UPDATE SKIP LOCKED
@@ -197,11 +202,13 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
             UPDATE jobs SET due_at = now() + make_interval(secs => $3), ready_at = jobs.due_at,
                    generation = jobs.generation + 1, phase = 'dispatched'
             FROM due WHERE jobs.id = due.id AND due.deliveries < $5
-            RETURNING jobs.id, jobs.generation, jobs.kind
+            RETURNING jobs.id, jobs.generation, jobs.kind, due.phase, extract(epoch FROM now() - jobs.ready_at)::float8 AS overdue
         )
-        SELECT id AS "id!", generation AS "generation!", kind AS "kind!", true AS "is_handed!" FROM handed
+        SELECT id AS "id!", generation AS "generation!", kind AS "kind!", true AS "is_handed!", phase AS "phase!",
+               overdue AS "overdue!"
+        FROM handed
         UNION ALL
-        SELECT id, generation, kind, false FROM buried
+        SELECT id, generation, kind, false, phase, 0 FROM buried
         "#,
         queue.as_str(),
         limit,
@@ -209,13 +216,16 @@ pub(crate) async fn hand_out(conn: &mut Connection, queue: Queue, limit: i64, wi
         NO_OUTCOME,
         DELIVERIES_MAX,
         NO_OUTCOME_TEXT,
+        are_brakes_locked,
     )
     .fetch_all(conn)
     .await?;
     let mut out = HandedOut::default();
     for row in rows {
         if row.is_handed {
-            out.tickets.push(Ticket { id: JobId(row.id), generation: row.generation, kind: row.kind });
+            let lost = ["dispatched", "running"].into_iter().find(|phase| *phase == row.phase);
+            let (id, generation, kind) = (JobId(row.id), row.generation, row.kind);
+            out.tickets.push(Ticket { id, generation, kind, overdue_seconds: row.overdue, lost });
         } else {
             out.buried += 1;
         }
@@ -240,21 +250,33 @@ pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result
     Ok(done.rows_affected())
 }
 
-/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what is
-/// held back since it was handed out: that falls due again by itself.
+/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what a brake
+/// stops since it was handed out: that is due again, in its old place.
 pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) -> Result<Vec<ClaimedJob>, StoreError> {
     let leases: Vec<Lease> = tickets.iter().map(|(lease, _)| *lease).collect();
     let (ids, generations) = columns(&leases);
     let windows: Vec<f64> = tickets.iter().map(|(_, window)| window.as_secs_f64()).collect();
     let rows = sqlx::query!(
         r#"
-        UPDATE jobs SET due_at = now() + make_interval(secs => ticket.seconds), deliveries = deliveries + 1, phase = 'running',
-               claimed_at = now()
-        FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
-        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation
-          AND phase = 'dispatched' AND dead_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM queue_controls WHERE queue_controls.queue = jobs.queue AND held_until > now())
-        RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject
+        WITH stopped AS (
+            SELECT queue, NULL::bigint AS probe FROM queue_controls WHERE paused_at IS NOT NULL OR held_until > now()
+            UNION ALL
+            SELECT queue, probe FROM breakers WHERE state = 'open'
+        ), ticket AS (
+            SELECT jobs.id, ticket.generation, ticket.seconds, EXISTS (
+                SELECT 1 FROM stopped WHERE stopped.queue = jobs.queue AND probe IS DISTINCT FROM jobs.id) AS is_stopped
+            FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
+            JOIN jobs ON jobs.id = ticket.id
+        )
+        UPDATE jobs SET due_at = CASE WHEN is_stopped THEN coalesce(ready_at, now()) ELSE now() + make_interval(secs => seconds) END,
+               phase = CASE WHEN is_stopped THEN 'waiting' ELSE 'running' END,
+               deliveries = deliveries + (NOT is_stopped)::int,
+               claimed_at = CASE WHEN is_stopped THEN claimed_at ELSE now() END
+        FROM ticket
+        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'dispatched' AND dead_at IS NULL
+        RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject, trace,
+                  CASE WHEN NOT is_stopped THEN claimed_at END AS claimed_at,
+                  coalesce(greatest(extract(epoch FROM now() - ready_at), 0), 0)::float8 AS "waited_seconds!"
         "#,
         &ids,
         &generations,
@@ -262,17 +284,20 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedJob {
+    let claimed = rows.into_iter().filter_map(|row| {
+        Some(ClaimedJob {
+            claimed_at: row.claimed_at?,
             lease: Lease { job: JobId(row.id), generation: row.generation },
             kind: row.kind,
             args: row.args,
             deliveries: row.deliveries,
             failures: row.failures,
             subject: row.subject,
+            waited_seconds: row.waited_seconds,
+            trace: row.trace,
         })
-        .collect())
+    });
+    Ok(claimed.collect())
 }
 
 /// Deletes a job whose work is done, and keeps the story of the try; `false` when it is somebody else's by now.
@@ -309,14 +334,15 @@ pub(crate) async fn hold(conn: &mut Connection, lease: Lease) -> Result<bool, St
     Ok(row.is_some())
 }
 
-/// Records a failed try and keeps its story: a later one follows, or the job is dead.
-pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure) -> Result<bool, StoreError> {
+/// Records a failed try and keeps its story: a later one follows, or the job is dead. One that is not counted
+/// costs the job no try.
+pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure, is_counted: bool) -> Result<bool, StoreError> {
     let error = shorten(&failure.error, ERROR_BYTES_MAX);
     let signature = Signature::of(failure.kind, failure.class, &failure.code, error);
     let recorded = sqlx::query_scalar!(
         r#"
         WITH failed AS (
-            UPDATE jobs SET failures = failures + 1, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
+            UPDATE jobs SET failures = failures + $9::boolean::int, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
                    error_class = $3, error_code = $6, last_error = $4, fingerprint = $7,
                    due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
                    dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
@@ -343,6 +369,7 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure)
         failure.code,
         signature.fingerprint,
         signature.message,
+        is_counted,
     )
     .fetch_one(conn)
     .await?;

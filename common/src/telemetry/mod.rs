@@ -2,7 +2,10 @@
 //!
 //! Never in a log, a span, a metric or an error text: names, mail addresses, photos, keys, tokens, bodies.
 
-use std::{error::Error, fmt::Write, io::IsTerminal, time::Duration};
+pub mod catalogue;
+pub mod numbers;
+
+use std::{error::Error, fmt::Write, io::IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -37,13 +40,4 @@ pub fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Does something small again and again, as long as the runtime lives.
-pub async fn every(period: Duration, mut work: impl FnMut()) {
-    let mut ticks = tokio::time::interval(period);
-    loop {
-        ticks.tick().await;
-        work();
-    }
 }

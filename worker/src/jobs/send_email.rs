@@ -56,7 +56,9 @@ pub struct Arguments {
 pub async fn run(services: &Services, delivery: Delivery, mail: &Arguments) -> Result<(), SendError> {
     let which = WhichMail { template: mail.template, user: mail.user, receipt: mail.receipt, course: mail.course.as_deref() };
     let facts = load_mail::load(services.db(), which, services.settings().validity.days_good_for, services.now()).await?;
-    services.mailer().send(mail.template, &facts, delivery.lease.job).await?;
+    let sent = services.mailer().send(mail.template, &facts, delivery.lease.job).await;
+    metrics::counter!("vouch_mails_total", "outcome" => sent.as_ref().map_or_else(Classify::class, |()| "sent")).increment(1);
+    sent?;
     settle_job::finish(services.db(), delivery.lease).await?;
     tracing::info!(job.id = %delivery.lease.job, mail.template = mail.template.as_str(), "mail handed to the server");
     Ok(())

@@ -2,7 +2,7 @@
 //! - **Does**: signs the attempt with fresh photo links and posts it to the vendor; accepted, it is `submitted`, else `must_retry`.
 //! - **Safe to repeat because**: the vendor knows the receipt; an attempt that has its verdict is not sent.
 //! - **Limits**: the vendor's timeout, at most a minute; no redirect is followed.
-//! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks) or at fault (5xx).
+//! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks) or at fault (5xx); when that is no single case the breaker opens, and waiting costs no tries.
 //! - **Gives up when, and then**: the vendor refuses (other 4xx) or the tries are used up; the attempt stays `must_retry` and an operator decides.
 //! - **Personal data**: the learner's name and photo links go to the vendor.
 
@@ -26,7 +26,10 @@ use vouch_common::{
 
 use crate::{
     adapters::vendor::{VendorError, VendorRequest},
-    runtime::job::{Classify, Delivery, Policy, Verdict},
+    runtime::{
+        far_side,
+        job::{Classify, Delivery, FarSide, Policy, Verdict},
+    },
     services::Services,
 };
 
@@ -60,7 +63,9 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
     }
     match send(services, &work).await {
         Ok(()) => {
-            record_submission::accepted(services.db(), delivery.lease, receipt, services.now()).await?;
+            let accepted = record_submission::accepted(services.db(), delivery.lease, receipt, services.now()).await;
+            far_side::answered(services, POLICY.queue, delivery.claimed_at).await;
+            accepted?;
             tracing::info!(attempt.receipt = %receipt, "the vendor accepted the attempt");
             Ok(())
         }
@@ -130,6 +135,10 @@ impl Classify for SubmitError {
 
     fn code(&self) -> String {
         if let Self::Vendor(cause) = self { cause.code() } else { String::new() }
+    }
+
+    fn far_side(&self) -> FarSide {
+        if let Self::Vendor(cause) = self { cause.far_side() } else { FarSide::NotAsked }
     }
 
     fn verdict(&self) -> Verdict {

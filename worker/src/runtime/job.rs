@@ -2,6 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
+use chrono::{DateTime, Utc};
 use vouch_common::{
     domain::{backoff::Backoff, effect::Queue},
     operations::OperationError,
@@ -38,6 +39,8 @@ impl Policy {
 pub struct Delivery {
     /// The right to act.
     pub lease: Lease,
+    /// When it was claimed, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
     /// Tries that failed before this one.
     pub failures: u32,
     /// The attempt that the job serves.
@@ -46,7 +49,8 @@ pub struct Delivery {
 
 impl From<&ClaimedJob> for Delivery {
     fn from(job: &ClaimedJob) -> Self {
-        Self { lease: job.lease, failures: u32::try_from(job.failures).unwrap_or(0), subject: job.subject }
+        let failures = u32::try_from(job.failures).unwrap_or(0);
+        Self { lease: job.lease, claimed_at: job.claimed_at, failures, subject: job.subject }
     }
 }
 
@@ -70,6 +74,17 @@ pub enum Verdict {
     NotOurs,
 }
 
+/// What a try says of the far side that it speaks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FarSide {
+    /// Nothing: it was not asked, or the fault is ours.
+    NotAsked,
+    /// It answered, be it that it refused: it lives.
+    Answered,
+    /// It did not answer, or is at fault.
+    Out,
+}
+
 /// An error that knows what should be done next.
 pub trait Classify: Error + Send + Sync + 'static {
     /// A short class by which operators group failures.
@@ -77,6 +92,10 @@ pub trait Classify: Error + Send + Sync + 'static {
     /// The far side's code, such as an HTTP status; empty when there is none.
     fn code(&self) -> String {
         String::new()
+    }
+    /// What it says of the far side.
+    fn far_side(&self) -> FarSide {
+        FarSide::NotAsked
     }
     /// What should be done next.
     fn verdict(&self) -> Verdict;
@@ -91,13 +110,16 @@ pub struct JobFailure {
     pub code: String,
     /// What went wrong, with its causes.
     pub error: String,
+    /// What it says of the far side.
+    pub far_side: FarSide,
     /// What should be done next.
     pub verdict: Verdict,
 }
 
 impl<E: Classify> From<E> for JobFailure {
     fn from(error: E) -> Self {
-        Self { class: error.class(), code: error.code(), error: chain(&error), verdict: error.verdict() }
+        let (far_side, verdict) = (error.far_side(), error.verdict());
+        Self { class: error.class(), code: error.code(), error: chain(&error), far_side, verdict }
     }
 }
 

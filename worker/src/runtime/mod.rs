@@ -1,5 +1,6 @@
 //! How jobs are run: claimed, watched, settled. Only `queue` and `monitor` know the worker library.
 
+pub mod far_side;
 pub mod job;
 pub mod monitor;
 pub mod queue;

@@ -12,12 +12,18 @@ use futures_util::FutureExt;
 use vouch_common::{
     domain::{backoff::clamp_retry_after, effect::Effect},
     ids::random_fraction,
-    operations::{OperationError, settle_job},
+    operations::{
+        OperationError,
+        settle_job::{self, Outage, Settled},
+    },
     store::jobs::{ClaimedJob, Failure},
     telemetry::chain,
 };
 
-use super::job::{Delivery, JobFailure, Policy, Verdict};
+use super::{
+    far_side,
+    job::{Delivery, FarSide, JobFailure, Policy, Verdict},
+};
 use crate::{jobs, services::Services};
 
 /// How long a job that this release does not know waits for another.
@@ -36,6 +42,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
     };
     let policy = jobs::policy(&effect, services.settings());
     let kind = effect.kind();
+    metrics::histogram!("vouch_job_wait_seconds", "kind" => kind).record(job.waited_seconds);
     let started = Instant::now();
     let attempt = AssertUnwindSafe(tokio::time::timeout(policy.timeout, jobs::run(services, delivery, effect))).catch_unwind();
     let result = match attempt.await {
@@ -52,12 +59,16 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
 }
 
 fn timed_out(after: Duration) -> JobFailure {
-    JobFailure { class: "timeout", code: String::new(), error: format!("no end after {after:?}"), verdict: Verdict::Retry }
+    ours("timeout", format!("no end after {after:?}"))
 }
 
 fn panicked() -> JobFailure {
     // What a panic says may hold anything, so it is not repeated; the backtrace is on standard error.
-    JobFailure { class: "panic", code: String::new(), error: "the job panicked".to_owned(), verdict: Verdict::Retry }
+    ours("panic", "the job panicked".to_owned())
+}
+
+const fn ours(class: &'static str, error: String) -> JobFailure {
+    JobFailure { class, code: String::new(), error, far_side: FarSide::NotAsked, verdict: Verdict::Retry }
 }
 
 async fn put_back_unknown(services: &Services, job: &ClaimedJob) {
@@ -76,47 +87,71 @@ async fn settle_failure(
     failure: JobFailure,
     started: Instant,
 ) -> &'static str {
-    let (outcome, retry_after, hold) = match failure.verdict {
+    let next = match failure.verdict {
         Verdict::NotOurs => {
             tracing::warn!(job.id = %delivery.lease.job, job.kind = kind, "the lease passed to another worker; nothing was changed");
             return "fenced";
         }
-        Verdict::Obsolete => ("obsolete", None, None),
-        Verdict::GiveUp => ("dead", None, None),
-        Verdict::Retry | Verdict::RetryAfter { .. } => {
-            let (wait, hold) = next_try(policy, &delivery, &failure);
-            (if wait.is_some() { "retried" } else { "dead" }, wait, hold)
-        }
+        Verdict::Obsolete | Verdict::GiveUp => NextTry::default(),
+        Verdict::Retry | Verdict::RetryAfter { .. } => next_try(policy, &delivery, &failure),
     };
-    tell(&delivery, kind, &failure, retry_after, outcome);
-    let record = Failure { kind, class: failure.class, code: failure.code, error: failure.error, retry_after };
     let deadline = policy.run_window();
-    loop {
-        let settled = if outcome == "obsolete" {
-            settle_job::finish(services.db(), delivery.lease).await
-        } else {
-            settle_job::fail(services.db(), delivery.lease, &record, hold.map(|wait| (policy.queue, wait))).await
-        };
-        match settled {
-            Ok(()) => {
-                services.wake();
-                return outcome;
-            }
+    let settled = loop {
+        match record(services, (delivery, kind), policy, &failure, &next).await {
+            Ok(settled) => break settled,
             Err(OperationError::Fenced) => return "fenced",
             Err(error) if started.elapsed() < deadline => {
                 tracing::warn!(error = %chain(&error), job.id = %delivery.lease.job, "an outcome can't be recorded yet");
                 tokio::time::sleep(SETTLE_PAUSE).await;
             }
             Err(error) => {
-                tracing::error!(error = %chain(&error), job.id = %delivery.lease.job, "an outcome was not recorded; the job is done again");
+                tracing::error!(error = %chain(&error), job.id = %delivery.lease.job, job.kind = kind, error.class = failure.class, "an outcome was not recorded; the job is done again");
                 return "unsettled";
             }
         }
+    };
+    services.wake();
+    if failure.far_side == FarSide::Answered {
+        far_side::answered(services, policy.queue, delivery.claimed_at).await;
     }
+    tell(&delivery, kind, &failure, settled.as_ref())
 }
 
-/// When the next try is, if there is one, and for how long all others of the queue wait too.
-fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> (Option<Duration>, Option<Duration>) {
+/// Writes how a try ended; `None`: its work is not wanted any more, and the job is gone.
+async fn record(
+    services: &Services,
+    (delivery, kind): (Delivery, &'static str),
+    policy: &Policy,
+    failure: &JobFailure,
+    next: &NextTry,
+) -> Result<Option<Settled>, OperationError> {
+    if failure.verdict == Verdict::Obsolete {
+        settle_job::finish(services.db(), delivery.lease).await?;
+        return Ok(None);
+    }
+    let (class, code, error) = (failure.class, failure.code.clone(), failure.error.clone());
+    let record = Failure { kind, class, code, error, retry_after: next.wait.filter(|_| !next.is_last) };
+    let hold = next.hold.map(|wait| (policy.queue, wait));
+    let outage = (failure.far_side == FarSide::Out).then(|| Outage {
+        queue: policy.queue,
+        began: delivery.claimed_at,
+        wait: next.wait.unwrap_or_default(),
+    });
+    settle_job::fail(services.db(), delivery.lease, &record, hold, outage.as_ref()).await.map(Some)
+}
+
+/// What follows a failed try.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct NextTry {
+    /// When the next try is; `None`: no try can help.
+    wait: Option<Duration>,
+    /// Whether the tries are used up, if this one counts.
+    is_last: bool,
+    /// For how long all others of the queue wait too.
+    hold: Option<Duration>,
+}
+
+fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> NextTry {
     let failures = delivery.failures + 1;
     let tries_max = if failure.class == "panic" { policy.tries_max.min(PANIC_TRIES_MAX) } else { policy.tries_max };
     let (wait, hold) = match failure.verdict {
@@ -126,28 +161,34 @@ fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> (Opti
         }
         _ => (policy.backoff.delay(failures, random_fraction()), None),
     };
-    ((failures < tries_max).then_some(wait), hold)
+    NextTry { wait: Some(wait), is_last: failures >= tries_max, hold }
 }
 
-fn tell(delivery: &Delivery, kind: &str, failure: &JobFailure, retry_after: Option<Duration>, outcome: &str) {
-    let (id, tries, class) = (delivery.lease.job, delivery.failures + 1, failure.class);
+/// Tells of a failed try; returns the outcome's name.
+fn tell(delivery: &Delivery, kind: &str, failure: &JobFailure, settled: Option<&Settled>) -> &'static str {
+    let (id, class) = (delivery.lease.job, failure.class);
     let subject = delivery.subject.map(|subject| subject.to_string());
-    match outcome {
-        "dead" => {
-            tracing::error!(job.id = %id, job.kind = kind, attempt.receipt = subject, job.tries = tries, error.class = class, error = failure.error, "a job is dead; an operator decides");
-        }
-        "obsolete" => {
-            tracing::info!(job.id = %id, job.kind = kind, attempt.receipt = subject, error = failure.error, "a job is not wanted any more");
-        }
-        _ => {
-            let wait_ms = retry_after.map_or(0, |wait| wait.as_millis());
-            tracing::warn!(job.id = %id, job.kind = kind, attempt.receipt = subject, job.tries = tries, error.class = class, error = failure.error, wait_ms, "a try failed; another follows");
-        }
+    let Some(settled) = settled else {
+        tracing::info!(job.id = %id, job.kind = kind, attempt.receipt = subject, error = failure.error, "a job is not wanted any more");
+        return "obsolete";
+    };
+    if let Some(reason) = &settled.opened {
+        tracing::error!(reason, "the breaker is open: calls wait, and cost no tries, until a probe is answered");
+    }
+    let tries = delivery.failures + u32::from(settled.is_counted);
+    if let Some(wait) = settled.retry_after {
+        let wait_ms = wait.as_millis();
+        tracing::warn!(job.id = %id, job.kind = kind, attempt.receipt = subject, job.tries = tries, error.class = class, error = failure.error, wait_ms, "a try failed; another follows");
+        "retried"
+    } else {
+        tracing::error!(job.id = %id, job.kind = kind, attempt.receipt = subject, job.tries = tries, error.class = class, error = failure.error, "a job is dead; an operator decides");
+        "dead"
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use vouch_common::{
         domain::{backoff::Backoff, effect::Queue, ids::JobId},
         store::jobs::Lease,
@@ -163,33 +204,34 @@ mod tests {
     };
 
     fn delivery(failures: u32) -> Delivery {
-        Delivery { lease: Lease { job: JobId(1), generation: 1 }, failures, subject: None }
+        Delivery { lease: Lease { job: JobId(1), generation: 1 }, claimed_at: DateTime::UNIX_EPOCH, failures, subject: None }
     }
 
     fn failure(class: &'static str, verdict: Verdict) -> JobFailure {
-        JobFailure { class, code: String::new(), error: String::new(), verdict }
+        JobFailure { verdict, ..ours(class, String::new()) }
     }
 
     #[test]
     fn the_last_try_is_followed_by_none() {
         let retry = failure("network", Verdict::Retry);
-        assert!(next_try(&POLICY, &delivery(10), &retry).0.is_some());
-        assert_eq!(next_try(&POLICY, &delivery(11), &retry).0, None);
+        assert!(!next_try(&POLICY, &delivery(10), &retry).is_last);
+        assert!(next_try(&POLICY, &delivery(11), &retry).is_last);
     }
 
     #[test]
     fn a_far_side_that_asks_for_time_gets_it_for_all_within_reason() {
         let asked = |wait| failure("rate_limited", Verdict::RetryAfter { wait, is_for_all: true });
+        let both = |wait| NextTry { wait: Some(wait), is_last: false, hold: Some(wait) };
         let half_a_minute = Duration::from_secs(30);
-        assert_eq!(next_try(&POLICY, &delivery(0), &asked(half_a_minute)), (Some(half_a_minute), Some(half_a_minute)));
+        assert_eq!(next_try(&POLICY, &delivery(0), &asked(half_a_minute)), both(half_a_minute));
         let hour = Duration::from_hours(1);
-        assert_eq!(next_try(&POLICY, &delivery(0), &asked(hour * 300)), (Some(hour), Some(hour)));
+        assert_eq!(next_try(&POLICY, &delivery(0), &asked(hour * 300)), both(hour));
     }
 
     #[test]
     fn a_job_that_panics_is_dead_after_three_tries() {
         let panic = failure("panic", Verdict::Retry);
-        assert!(next_try(&POLICY, &delivery(1), &panic).0.is_some());
-        assert_eq!(next_try(&POLICY, &delivery(2), &panic).0, None);
+        assert!(!next_try(&POLICY, &delivery(1), &panic).is_last);
+        assert!(next_try(&POLICY, &delivery(2), &panic).is_last);
     }
 }

@@ -1,10 +1,10 @@
 //! The vendor, as a client: encrypts photos for it, and posts attempts to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use rand::rngs::SysRng;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode, redirect};
 use url::Url;
 use vouch_common::{
     config::{Settings, Vendor},
@@ -17,7 +17,7 @@ use vouch_common::{
 };
 
 use super::retry_after;
-use crate::runtime::job::{Classify, Verdict};
+use crate::runtime::job::{Classify, FarSide, Verdict};
 
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -115,11 +115,34 @@ impl VendorClient {
         for (name, value) in &signed.headers {
             post = post.header(name, value);
         }
-        let response = post.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let answer = read_answer(response).await?;
-        judge(status, retry_after(wish.as_deref(), now), answer)
+        let started = Instant::now();
+        let answered = answer_to(post, now).await;
+        metrics::histogram!("vouch_vendor_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("vouch_vendor_answers_total", "class" => answer_class(&answered)).increment(1);
+        answered
+    }
+}
+
+async fn answer_to(post: RequestBuilder, now: DateTime<Utc>) -> Result<(), VendorError> {
+    let response = post.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let answer = read_answer(response).await?;
+    judge(status, retry_after(wish.as_deref(), now), answer)
+}
+
+/// The class under which an answer is counted.
+fn answer_class(answered: &Result<(), VendorError>) -> &'static str {
+    match answered {
+        Err(VendorError::Unreachable(cause)) if cause.is_timeout() => "timeout",
+        Err(VendorError::Busy { status, .. } | VendorError::Refused { status, .. }) => match status.as_u16() {
+            429 => "429",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        },
+        Err(_) => "unreachable",
+        Ok(()) => "2xx",
     }
 }
 
@@ -212,6 +235,17 @@ impl Classify for VendorError {
         }
     }
 
+    fn far_side(&self) -> FarSide {
+        match self {
+            // A request that could not be made never left.
+            Self::Unreachable(cause) if cause.is_builder() => FarSide::NotAsked,
+            Self::Unreachable(_) => FarSide::Out,
+            Self::Busy { status, .. } if status.is_server_error() => FarSide::Out,
+            Self::Busy { .. } | Self::Refused { .. } => FarSide::Answered,
+            Self::Setting(_) | Self::SetUp(_) | Self::NoRandomness | Self::Wrap(_) | Self::Build(_) => FarSide::NotAsked,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Busy { status, wait, .. } if status.as_u16() == 429 => {
@@ -248,6 +282,22 @@ mod tests {
         for status in [301, 302, 307, 400, 401, 403, 404, 409, 410, 422] {
             assert_eq!(verdict(status), Some(Verdict::GiveUp), "{status}");
         }
+    }
+
+    #[test]
+    fn a_fault_of_the_vendor_is_an_outage_and_whatever_else_it_says_shows_that_it_lives() {
+        let far_side = |status| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            judge(status, None, String::new()).err().map(|error| error.far_side())
+        };
+        for status in [500, 502, 503, 504, 599] {
+            assert_eq!(far_side(status), Some(FarSide::Out), "{status}");
+        }
+        for status in [302, 400, 401, 404, 408, 422, 425, 429] {
+            assert_eq!(far_side(status), Some(FarSide::Answered), "{status}");
+        }
+        assert_eq!(VendorError::Setting("VOUCH_VENDOR_URL").far_side(), FarSide::NotAsked);
+        assert_eq!(VendorError::NoRandomness.far_side(), FarSide::NotAsked);
     }
 
     #[test]
