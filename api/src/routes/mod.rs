@@ -3,6 +3,7 @@
 pub mod acting;
 pub mod answers;
 pub mod attempts;
+pub mod breakers;
 pub mod checkpoints;
 pub mod counted;
 pub mod course_standing;
@@ -19,6 +20,7 @@ pub mod pay_and_verify;
 pub mod photo_download;
 pub mod postpay_callback;
 pub mod queue_history;
+pub mod queues;
 pub mod receipt;
 pub mod report_event;
 pub mod results_callback;
@@ -100,6 +102,7 @@ type Parts = (
     machine_submission::MachineSubmissions,
     finding::Finding,
     (acting::Acting, retries::Retries),
+    queues::Braking,
     queue_history::Numbers,
 );
 
@@ -118,6 +121,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         machine_submission::MachineSubmissions,
         finding::Finding,
         (acting::Acting, retries::Retries),
+        queues::Braking,
         queue_history::Numbers,
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
