@@ -59,12 +59,20 @@ pub struct Paged<T> {
 
 impl<T> Paged<T> {
     /// The page of at most `limit` of `found`, which holds one more if there is another page.
-    pub fn cut(mut found: Vec<T>, limit: i64, key: impl Fn(&T) -> Key) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let has_more = found.len() > limit;
-        found.truncate(limit);
-        let next = if has_more { found.last().map(key) } else { None };
-        Self { items: found, next }
+    pub fn cut(found: Vec<T>, limit: i64, key: impl Fn(&T) -> Key) -> Self {
+        Self::sift(found, (limit, limit + 1), key, |_| true)
+    }
+
+    /// The page of at most `limit` of those candidates that fit; at most `looked_at` were asked for. When they run
+    /// out before the page is full and there may be more, the page is short and the next one goes on behind them.
+    pub fn sift(found: Vec<T>, (limit, looked_at): (i64, i64), key: impl Fn(&T) -> Key, fits: impl Fn(&T) -> bool) -> Self {
+        let [limit, looked_at] = [limit, looked_at].map(|count| usize::try_from(count).unwrap_or(0));
+        let end = if found.len() < looked_at { None } else { found.last().map(&key) };
+        let mut items: Vec<T> = found.into_iter().filter(fits).take(limit + 1).collect();
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next = if has_more { items.last().map(key) } else { end };
+        Self { items, next }
     }
 
     /// The page with each entry made into another.
@@ -101,5 +109,18 @@ mod tests {
         let page = Paged::cut(vec![3, 2, 1], 2, key);
         assert_eq!((page.items, page.next.map(|key| key.id)), (vec![3, 2], Some(2)));
         assert_eq!(Paged::cut(vec![3, 2], 2, key).next, None);
+    }
+
+    #[test]
+    fn a_page_of_which_few_candidates_fit_is_short_and_the_next_goes_on_behind_them() {
+        let key = |id: &i64| Key { at: DateTime::UNIX_EPOCH, id: *id };
+        let page = |found: &[i64]| {
+            let page = Paged::sift(found.to_vec(), (2, 4), key, |id| id % 2 == 0);
+            (page.items, page.next.map(|key| key.id))
+        };
+        assert_eq!(page(&[9, 8, 7, 5]), (vec![8], Some(5)));
+        assert_eq!(page(&[9, 7, 5, 3]), (vec![], Some(3)));
+        assert_eq!(page(&[8, 6, 4, 3]), (vec![8, 6], Some(6)));
+        assert_eq!(page(&[9, 8, 7]), (vec![8], None));
     }
 }

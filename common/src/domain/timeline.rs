@@ -198,6 +198,8 @@ fn event_title(kind: &str) -> String {
         "approved_by_hand" => "Approved by hand".to_owned(),
         "denied_by_hand" => "Denied by hand".to_owned(),
         "verdict_ignored" => "A verdict changed nothing".to_owned(),
+        "retried_by_hand" => "Set going again by hand".to_owned(),
+        "job_dropped" => "A job was dropped by hand".to_owned(),
         "job_restored" => "The sweep made a missing job again".to_owned(),
         other => sentence(other),
     }

@@ -12,7 +12,7 @@ use crate::{
         verification::{self, Validity, Verification},
         waiting::{self, Standing, Waiting},
     },
-    store::{Db, attempts, brakes, callbacks, checkpoints, events, job_runs, job_search, users},
+    store::{Db, attempts, brakes, callbacks, checkpoints, events, job_rows, job_runs, users},
 };
 
 /// An attempt with all that is known of it.
@@ -52,7 +52,7 @@ pub async fn read(db: &Db, receipt: ReceiptId, now: DateTime<Utc>) -> Result<Opt
     let events = events::list(&mut conn, attempt.id).await?;
     let runs = job_runs::list(&mut conn, receipt).await?;
     let calls = callbacks::list(&mut conn, attempt.id).await?;
-    let jobs: Vec<OpenJob> = job_search::of_attempts(&mut conn, &[receipt.0]).await?.into_iter().map(|row| row.job).collect();
+    let jobs: Vec<OpenJob> = job_rows::of_attempts(&mut conn, &[receipt.0]).await?.into_iter().map(|row| row.job).collect();
     let brakes = brakes::list_on(&mut conn).await?;
     let standing = Standing { status: attempt.status, updated_at: attempt.updated_at, submitted_at: attempt.submitted_at };
     Ok(Some(AttemptView {

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::OperationError;
 use crate::{
     domain::{
         attempt::Status,
-        effect::{Effect, Queue},
         ids::{ReceiptId, UserId},
         job::OpenJob,
         page::{Key, Page, Paged},
@@ -18,8 +17,8 @@ use crate::{
     store::{
         Connection, Db,
         attempt_search::{self, AttemptRow, Having, Place, WithJob},
-        brakes,
-        job_search::{self, GroupFilter},
+        brakes, job_rows,
+        job_search::{self, Among, GroupFilter, Stretch},
     },
 };
 
@@ -53,6 +52,12 @@ pub struct FoundAttempt {
     pub waits_for: Option<Waiting>,
 }
 
+/// Candidates that are looked at for one page, so that a rare sort among many costs no more than it may: a page may
+/// be short, and the next one goes on.
+const LOOKED_AT_MAX: i64 = 2_000;
+/// A job is born with its attempt or later; so far may the clocks of the database and of a program be apart.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::days(1);
+
 /// Finds attempts, newest first; those with a job of some sort in the order of the newest such job of each.
 ///
 /// # Errors
@@ -65,13 +70,12 @@ pub async fn search(
     now: DateTime<Utc>,
 ) -> Result<Paged<FoundAttempt>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    let found = places(&mut conn, filter, (page.after.unwrap_or(Key::LAST), page.limit + 1)).await?;
-    let places = Paged::cut(found, page.limit, Place::key);
-    let ids: Vec<i64> = places.items.iter().map(|place| place.attempt).collect();
+    let places = places(&mut conn, filter, page).await?;
+    let ids: Vec<i64> = places.items.iter().filter_map(|place| place.attempt).collect();
     let attempts = attempt_search::load(&mut conn, &ids).await?;
     let receipts: Vec<Uuid> = attempts.iter().map(|attempt| attempt.receipt.0).collect();
     let mut jobs: HashMap<Uuid, Vec<OpenJob>> = HashMap::new();
-    for row in job_search::of_attempts(&mut conn, &receipts).await? {
+    for row in job_rows::of_attempts(&mut conn, &receipts).await? {
         if let Some(subject) = row.subject {
             jobs.entry(subject).or_default().push(row.job);
         }
@@ -85,32 +89,55 @@ pub async fn search(
     Ok(Paged { items: items.collect(), next: places.next })
 }
 
-async fn places(conn: &mut Connection, filter: &AttemptFilter, slice: (Key, i64)) -> Result<Vec<Place>, OperationError> {
+async fn places(conn: &mut Connection, filter: &AttemptFilter, page: Page) -> Result<Paged<Place>, OperationError> {
     let having = having(filter);
+    let groups = if filter.job.is_of_failures() { Some(job_search::groups(conn, &filter.job).await?) } else { None };
+    let job = WithJob { queue: filter.job.queue.clone(), kind: filter.job.kind.clone(), groups };
+    let after = page.after.unwrap_or(Key::LAST);
     let user = match (filter.user, filter.receipt) {
         (Some(user), _) => Some(user),
         (None, Some(receipt)) => match attempt_search::user_of(conn, receipt).await? {
             Some(user) => Some(user),
-            None => return Ok(Vec::new()),
+            None => return Ok(Paged { items: Vec::new(), next: None }),
         },
         (None, None) => None,
     };
-    let groups = if filter.job.is_of_failures() { Some(job_search::groups(conn, &filter.job).await?) } else { None };
     if let Some(user) = user {
-        let job = WithJob { queue: filter.job.queue.clone(), kind: filter.job.kind.clone(), groups };
-        return Ok(attempt_search::of_user(conn, (user, filter.receipt), (&having, &job), slice).await?);
+        let found = attempt_search::of_user(conn, (user, filter.receipt), (&having, &job), (after, page.limit + 1)).await?;
+        return Ok(Paged::cut(found, page.limit, Place::key));
     }
-    if let Some(groups) = groups {
-        return Ok(attempt_search::with_failure(conn, &groups, &having, slice).await?);
+    if job.is_asked() {
+        return with_job(conn, (&having, &job), page).await;
     }
-    let of_kind = filter.job.kind.as_deref().and_then(Effect::queue_of).map(Queue::as_str);
-    match (filter.job.queue.as_deref(), of_kind) {
-        (None, None) => Ok(attempt_search::newest(conn, &having, slice).await?),
-        (Some(queue), Some(of_kind)) if queue != of_kind => Ok(Vec::new()),
-        (Some(queue), _) | (None, Some(queue)) => {
-            Ok(attempt_search::with_job_on(conn, (queue, filter.job.kind.as_deref()), &having, slice).await?)
+    let looked_at = if having.submitted_before.is_some() { LOOKED_AT_MAX } else { page.limit + 1 };
+    let found = attempt_search::newest(conn, &having, (after, looked_at)).await?;
+    Ok(Paged::sift(found, (page.limit, looked_at), Place::key, Place::fits))
+}
+
+/// Those with a job that is asked for: the jobs are walked, first a few, then as many as one page may cost.
+async fn with_job(conn: &mut Connection, (having, job): (&Having, &WithJob), page: Page) -> Result<Paged<Place>, OperationError> {
+    let among = match &job.groups {
+        Some(groups) => Among::Groups(groups.clone()),
+        None => Among::queues(job.queue.as_deref(), job.kind.as_deref()),
+    };
+    let (few, many) = (2 * (page.limit + 1), (LOOKED_AT_MAX / among.stretches().max(1)).max(2 * (page.limit + 1)));
+    let mut found = Paged { items: Vec::new(), next: Some(page.after.unwrap_or(Key::LAST)) };
+    for looked_at in [few, many] {
+        let Some(after) = found.next else { break };
+        let limit = page.limit - i64::try_from(found.items.len()).unwrap_or(0);
+        if limit == 0 {
+            break;
         }
+        let keys = job_search::newest(conn, &among, Stretch { after, older_than: Key::LAST.at, limit: looked_at }).await?;
+        let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+        let fitting = attempt_search::of_jobs(conn, &ids, having, job).await?;
+        let places = keys.iter().map(|key| Place { at: key.at, id: key.id, attempt: fitting.get(&key.id).copied() }).collect();
+        let more = Paged::sift(places, (limit, looked_at), Place::key, Place::fits);
+        found.items.extend(more.items);
+        // Behind this the jobs of too old attempts begin.
+        found.next = more.next.filter(|next| next.at + CLOCKS_APART_MAX >= having.created.0);
     }
+    Ok(found)
 }
 
 fn having(filter: &AttemptFilter) -> Having {

@@ -5,15 +5,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::OperationError;
 use crate::{
     domain::{
-        effect::{Effect, Queue},
         ids::{JobId, ReceiptId, UserId},
         job::JobState,
         page::{Key, Page, Paged},
         timeline::Run,
     },
     store::{
-        Connection, Db, attempt_search, brakes, job_runs,
-        job_search::{self, Among, DueFilter, GroupFilter, JobRow, Stretch},
+        Connection, Db, attempt_search, brakes,
+        job_rows::{self, JobRow},
+        job_runs,
+        job_search::{self, Among, DueFilter, GroupFilter, NextJob, Stretch},
     },
 };
 
@@ -35,6 +36,10 @@ pub struct JobFilter {
 /// A lease, or a handing-out, is never longer: what is handed out or runs is due before.
 const LEASE_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// Candidates that are looked at for one page when few of them may be old enough: a page may be short, and the next
+/// one goes on.
+const LOOKED_AT_MAX: i64 = 2_000;
+
 /// Finds jobs: the newest first; the dead, that died last, first; in any other state, what is due first, first.
 ///
 /// # Errors
@@ -48,33 +53,25 @@ pub async fn search(db: &Db, filter: &JobFilter, page: Page) -> Result<Paged<Job
         let found = of_attempts(&mut conn, filter, older_than).await?;
         return Ok(page_of(found, page));
     }
-    let among = among(&mut conn, &filter.group).await?;
+    let among = if filter.group.is_of_failures() {
+        Among::Groups(job_search::groups(&mut conn, &filter.group).await?)
+    } else {
+        Among::queues(filter.group.queue.as_deref(), filter.group.kind.as_deref())
+    };
     let newest_first = Stretch { after: page.after.unwrap_or(Key::LAST), older_than, limit: page.limit + 1 };
-    let found = match filter.state {
-        None => job_search::newest(&mut conn, &among, newest_first).await?,
-        Some(JobState::Dead) => job_search::dead(&mut conn, &among, newest_first).await?,
+    let keys = match filter.state {
+        None => Paged::cut(job_search::newest(&mut conn, &among, newest_first).await?, page.limit, |key| *key),
+        Some(JobState::Dead) => Paged::cut(job_search::dead(&mut conn, &among, newest_first).await?, page.limit, |key| *key),
         Some(state) => {
-            let due = due_filter(state, now);
-            let stretch = Stretch { after: page.after.unwrap_or(Key::FIRST), ..newest_first };
-            job_search::next(&mut conn, &among, due, stretch).await?
+            let looked_at = if filter.older_than.is_some() { LOOKED_AT_MAX } else { page.limit + 1 };
+            let slice = (page.after.unwrap_or(Key::FIRST), looked_at);
+            let found = job_search::next(&mut conn, &among, due_filter(state, now), slice).await?;
+            let is_old = |job: &NextJob| job.created_at < older_than;
+            Paged::sift(found, (page.limit, looked_at), NextJob::key, is_old).map(|job| job.key())
         }
     };
-    let keys = Paged::cut(found, page.limit, |key| *key);
     let ids: Vec<i64> = keys.items.iter().map(|key| key.id).collect();
-    Ok(Paged { items: job_search::load(&mut conn, &ids).await?, next: keys.next })
-}
-
-/// Where to look: in the groups of failures that fit, else in the queues.
-async fn among(conn: &mut Connection, filter: &GroupFilter) -> Result<Among, OperationError> {
-    if filter.is_of_failures() {
-        return Ok(Among::Groups(job_search::groups(conn, filter).await?));
-    }
-    let of_kind = filter.kind.as_deref().and_then(Effect::queue_of);
-    let fits = |queue: &Queue| {
-        of_kind.is_none_or(|wanted| wanted == *queue) && filter.queue.as_deref().is_none_or(|wanted| wanted == queue.as_str())
-    };
-    let queues = Queue::ALL.iter().filter(|queue| fits(queue)).map(|queue| queue.as_str().to_owned()).collect();
-    Ok(Among::Queues(queues, filter.kind.clone()))
+    Ok(Paged { items: job_rows::load(&mut conn, &ids).await?, next: keys.next })
 }
 
 fn due_filter(state: JobState, now: DateTime<Utc>) -> DueFilter<'static> {
@@ -102,7 +99,7 @@ async fn of_attempts(
         }
         (None, None) => Vec::new(),
     };
-    let mut found = job_search::of_attempts(conn, &receipts).await?;
+    let mut found = job_rows::of_attempts(conn, &receipts).await?;
     found.retain(|row| fits(filter, row, older_than));
     found.reverse();
     Ok(found)
@@ -134,7 +131,7 @@ fn page_of(mut found: Vec<JobRow>, page: Page) -> Paged<JobRow> {
 /// When the database is away.
 pub async fn find(db: &Db, job: JobId) -> Result<Option<(JobRow, Vec<Run>)>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    let Some(row) = job_search::load(&mut conn, &[job.0]).await?.into_iter().next() else { return Ok(None) };
+    let Some(row) = job_rows::load(&mut conn, &[job.0]).await?.into_iter().next() else { return Ok(None) };
     let runs = match row.subject {
         Some(subject) => job_runs::list_of_job(&mut conn, subject, job).await?,
         None => Vec::new(),

@@ -58,7 +58,7 @@ pub(crate) struct WithJob {
 }
 
 impl WithJob {
-    const fn is_asked(&self) -> bool {
+    pub(crate) const fn is_asked(&self) -> bool {
         self.queue.is_some() || self.kind.is_some() || self.groups.is_some()
     }
 }
@@ -68,28 +68,33 @@ impl WithJob {
 pub(crate) struct Place {
     pub(crate) at: DateTime<Utc>,
     pub(crate) id: i64,
-    pub(crate) attempt: i64,
+    /// The attempt; `None`: the one that was looked at does not fit.
+    pub(crate) attempt: Option<i64>,
 }
 
 impl Place {
     pub(crate) const fn key(&self) -> Key {
         Key { at: self.at, id: self.id }
     }
+
+    pub(crate) const fn fits(&self) -> bool {
+        self.attempt.is_some()
+    }
 }
 
-/// Attempts, newest first.
+/// Attempts, newest first, and among them some that the vendor was not given before the moment that is asked for.
 pub(crate) async fn newest(conn: &mut Connection, having: &Having, (after, limit): (Key, i64)) -> Result<Vec<Place>, StoreError> {
     let found = match &having.vendor_code {
         None => {
             sqlx::query_as!(
                 Place,
                 r#"
-                SELECT found.created_at AS "at!", found.id AS "id!", found.id AS "attempt!"
+                SELECT found.created_at AS "at!", found.id AS "id!", CASE WHEN found.fits THEN found.id END AS attempt
                 FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
-                    SELECT created_at, id FROM attempts
+                    SELECT created_at, id, $6::timestamptz IS NULL OR submitted_at < $6 AS fits FROM attempts
                     WHERE attempts.status = wanted.status AND (created_at, id) < ($2, $3)
                       AND created_at >= $4 AND created_at < $5
-                      AND ($6::timestamptz IS NULL OR (created_at < $6 AND submitted_at < $6))
+                      AND ($6::timestamptz IS NULL OR created_at < $6)
                     ORDER BY created_at DESC, id DESC
                     LIMIT $7) AS found
                 ORDER BY 1 DESC, 2 DESC
@@ -110,12 +115,12 @@ pub(crate) async fn newest(conn: &mut Connection, having: &Having, (after, limit
             sqlx::query_as!(
                 Place,
                 r#"
-                SELECT found.created_at AS "at!", found.id AS "id!", found.id AS "attempt!"
+                SELECT found.created_at AS "at!", found.id AS "id!", CASE WHEN found.fits THEN found.id END AS attempt
                 FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
-                    SELECT created_at, id FROM attempts
+                    SELECT created_at, id, $6::timestamptz IS NULL OR submitted_at < $6 AS fits FROM attempts
                     WHERE attempts.error_code = $8 AND error_code <> '' AND attempts.status = wanted.status
                       AND (created_at, id) < ($2, $3) AND created_at >= $4 AND created_at < $5
-                      AND ($6::timestamptz IS NULL OR (created_at < $6 AND submitted_at < $6))
+                      AND ($6::timestamptz IS NULL OR created_at < $6)
                     ORDER BY created_at DESC, id DESC
                     LIMIT $7) AS found
                 ORDER BY 1 DESC, 2 DESC
@@ -153,7 +158,7 @@ pub(crate) async fn of_user(
     let found = sqlx::query_as!(
         Place,
         r#"
-        SELECT created_at AS "at!", id AS "id!", id AS "attempt!" FROM attempts
+        SELECT created_at AS at, id, id AS "attempt?" FROM attempts
         WHERE user_id = $1 AND ($2::uuid IS NULL OR receipt_id = $2) AND (created_at, id) < ($3, $4)
           AND status = ANY ($5) AND ($6::text IS NULL OR error_code = $6) AND created_at >= $7 AND created_at < $8
           AND ($9::timestamptz IS NULL OR submitted_at < $9)
@@ -184,85 +189,39 @@ pub(crate) async fn of_user(
     Ok(found)
 }
 
-/// Attempts with a job on `queue`, in the order of the newest such job of each.
-pub(crate) async fn with_job_on(
+/// Of these jobs, those whose attempt fits and has no newer job that is asked for too: the job and the attempt.
+pub(crate) async fn of_jobs(
     conn: &mut Connection,
-    (queue, kind): (&str, Option<&str>),
+    ids: &[i64],
     having: &Having,
-    (after, limit): (Key, i64),
-) -> Result<Vec<Place>, StoreError> {
-    let found = sqlx::query_as!(
-        Place,
+    job: &WithJob,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let rows = sqlx::query!(
         r#"
-        SELECT jobs.created_at AS "at!", jobs.id AS "id!", attempts.id AS "attempt!"
+        SELECT jobs.id AS job, attempts.id AS attempt
         FROM jobs JOIN attempts ON attempts.receipt_id = jobs.subject
-        WHERE jobs.queue = $1 AND (jobs.created_at, jobs.id) < ($2, $3) AND ($4::text IS NULL OR jobs.kind = $4)
-          AND attempts.status = ANY ($5) AND ($6::text IS NULL OR attempts.error_code = $6)
-          AND attempts.created_at >= $7 AND attempts.created_at < $8
-          AND ($9::timestamptz IS NULL OR attempts.submitted_at < $9)
+        WHERE jobs.id = ANY ($1)
+          AND attempts.status = ANY ($2) AND ($3::text IS NULL OR attempts.error_code = $3)
+          AND attempts.created_at >= $4 AND attempts.created_at < $5
+          AND ($6::timestamptz IS NULL OR attempts.submitted_at < $6)
           AND NOT EXISTS (
               SELECT 1 FROM jobs AS newer
-              WHERE newer.subject = jobs.subject AND newer.queue = $1 AND ($4::text IS NULL OR newer.kind = $4)
+              WHERE newer.subject = jobs.subject AND ($8::text[] IS NOT NULL OR newer.queue = jobs.queue) AND ($7::text IS NULL OR newer.kind = $7)
+                AND ($8::text[] IS NULL OR newer.fingerprint = ANY ($8))
                 AND (newer.created_at, newer.id) > (jobs.created_at, jobs.id))
-        ORDER BY jobs.created_at DESC, jobs.id DESC
-        LIMIT $10
         "#,
-        queue,
-        after.at,
-        after.id,
-        kind,
+        ids,
         &having.statuses,
         having.vendor_code,
         having.created.0,
         having.created.1,
         having.submitted_before,
-        limit,
+        job.kind,
+        job.groups.as_deref(),
     )
     .fetch_all(conn)
     .await?;
-    Ok(found)
-}
-
-/// Attempts with a failure of one of these groups, in the order of the newest such job of each.
-pub(crate) async fn with_failure(
-    conn: &mut Connection,
-    groups: &[String],
-    having: &Having,
-    (after, limit): (Key, i64),
-) -> Result<Vec<Place>, StoreError> {
-    let found = sqlx::query_as!(
-        Place,
-        r#"
-        SELECT found.created_at AS "at!", found.id AS "id!", found.attempt AS "attempt!"
-        FROM unnest($1::text[]) AS wanted (fingerprint) CROSS JOIN LATERAL (
-            SELECT jobs.created_at, jobs.id, attempts.id AS attempt
-            FROM jobs JOIN attempts ON attempts.receipt_id = jobs.subject
-            WHERE jobs.fingerprint = wanted.fingerprint AND (jobs.created_at, jobs.id) < ($2, $3)
-              AND attempts.status = ANY ($4) AND ($5::text IS NULL OR attempts.error_code = $5)
-              AND attempts.created_at >= $6 AND attempts.created_at < $7
-              AND ($8::timestamptz IS NULL OR attempts.submitted_at < $8)
-              AND NOT EXISTS (
-                  SELECT 1 FROM jobs AS newer
-                  WHERE newer.subject = jobs.subject AND newer.fingerprint = ANY ($1)
-                    AND (newer.created_at, newer.id) > (jobs.created_at, jobs.id))
-            ORDER BY jobs.created_at DESC, jobs.id DESC
-            LIMIT $9) AS found
-        ORDER BY 1 DESC, 2 DESC
-        LIMIT $9
-        "#,
-        groups,
-        after.at,
-        after.id,
-        &having.statuses,
-        having.vendor_code,
-        having.created.0,
-        having.created.1,
-        having.submitted_before,
-        limit,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(found)
+    Ok(rows.into_iter().map(|row| (row.job, row.attempt)).collect())
 }
 
 /// These attempts, in this order.

@@ -3,32 +3,16 @@
 //! What a failure is (kind, class, code) is its group's, and groups are few; so whatever is asked of failures
 //! becomes a list of fingerprints, each with its own stretch of an index.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use uuid::Uuid;
 
-use super::{BadRow, Connection, StoreError};
+use super::{Connection, StoreError};
 use crate::domain::{
-    ids::JobId,
-    job::{JobState, OpenJob},
+    effect::{Effect, Queue},
     page::Key,
 };
 
 /// Most groups that one search looks through.
 const GROUPS_MAX: i64 = 1_000;
-
-/// A job as operators see it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobRow {
-    /// What is known of it.
-    pub job: OpenJob,
-    /// The attempt that it serves.
-    pub subject: Option<Uuid>,
-    /// Its arguments: ids only.
-    pub args: Value,
-}
 
 /// What failures have in common that are looked for; nothing given: all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +46,24 @@ pub(crate) enum Among {
     Groups(Vec<String>),
 }
 
+impl Among {
+    /// The queues on which jobs of a queue and kind can be; all when neither is given.
+    pub(crate) fn queues(queue: Option<&str>, kind: Option<&str>) -> Self {
+        let of_kind = kind.and_then(Effect::queue_of);
+        let may_be = |wanted: &Queue| {
+            of_kind.is_none_or(|of_kind| of_kind == *wanted) && queue.is_none_or(|queue| queue == wanted.as_str())
+        };
+        let queues = Queue::ALL.iter().filter(|wanted| may_be(wanted)).map(|wanted| wanted.as_str().to_owned()).collect();
+        Self::Queues(queues, kind.map(str::to_owned))
+    }
+
+    /// How many stretches of the index are walked.
+    pub(crate) fn stretches(&self) -> i64 {
+        let (Self::Queues(names, _) | Self::Groups(names)) = self;
+        i64::try_from(names.len()).unwrap_or(i64::MAX)
+    }
+}
+
 /// Where a page begins and how much of it there is; `older_than` is a moment before which a job must have been
 /// born, or died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,20 @@ pub(crate) struct DueFilter<'a> {
     pub(crate) after: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
     pub(crate) phase: Option<&'a str>,
+}
+
+/// A job that is due some time, and when it was born.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NextJob {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) id: i64,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+impl NextJob {
+    pub(crate) const fn key(&self) -> Key {
+        Key { at: self.at, id: self.id }
+    }
 }
 
 struct Found {
@@ -225,154 +241,61 @@ pub(crate) async fn next(
     conn: &mut Connection,
     among: &Among,
     due: DueFilter<'_>,
-    stretch: Stretch,
-) -> Result<Vec<Key>, StoreError> {
+    (after, limit): (Key, i64),
+) -> Result<Vec<NextJob>, StoreError> {
     let found = match among {
         Among::Queues(queues, kind) => {
             sqlx::query_as!(
-                Found,
+                NextJob,
                 r#"
-                SELECT found.due_at AS "at!", found.id AS "id!"
+                SELECT found.due_at AS "at!", found.id AS "id!", found.created_at AS "created_at!"
                 FROM unnest($1::text[]) AS wanted (queue) CROSS JOIN LATERAL (
-                    SELECT due_at, id FROM jobs
+                    SELECT due_at, id, created_at FROM jobs
                     WHERE jobs.queue = wanted.queue AND dead_at IS NULL AND (due_at, id) > ($2, $3)
                       AND due_at > $4 AND due_at <= $5 AND ($6::text IS NULL OR phase = $6)
-                      AND created_at < $7 AND ($8::text IS NULL OR kind = $8)
+                      AND ($7::text IS NULL OR kind = $7)
                     ORDER BY due_at, id
-                    LIMIT $9) AS found
+                    LIMIT $8) AS found
                 ORDER BY 1, 2
-                LIMIT $9
+                LIMIT $8
                 "#,
                 queues,
-                stretch.after.at,
-                stretch.after.id,
+                after.at,
+                after.id,
                 due.after,
                 due.until,
                 due.phase,
-                stretch.older_than,
                 kind.as_deref(),
-                stretch.limit,
+                limit,
             )
             .fetch_all(conn)
             .await?
         }
         Among::Groups(groups) => {
             sqlx::query_as!(
-                Found,
+                NextJob,
                 r#"
-                SELECT found.due_at AS "at!", found.id AS "id!"
+                SELECT found.due_at AS "at!", found.id AS "id!", found.created_at AS "created_at!"
                 FROM unnest($1::text[]) AS wanted (fingerprint) CROSS JOIN LATERAL (
-                    SELECT due_at, id FROM jobs
+                    SELECT due_at, id, created_at FROM jobs
                     WHERE jobs.fingerprint = wanted.fingerprint AND dead_at IS NULL AND (due_at, id) > ($2, $3)
-                      AND due_at > $4 AND due_at <= $5 AND ($6::text IS NULL OR phase = $6) AND created_at < $7
+                      AND due_at > $4 AND due_at <= $5 AND ($6::text IS NULL OR phase = $6)
                     ORDER BY due_at, id
-                    LIMIT $8) AS found
+                    LIMIT $7) AS found
                 ORDER BY 1, 2
-                LIMIT $8
+                LIMIT $7
                 "#,
                 groups,
-                stretch.after.at,
-                stretch.after.id,
+                after.at,
+                after.id,
                 due.after,
                 due.until,
                 due.phase,
-                stretch.older_than,
-                stretch.limit,
+                limit,
             )
             .fetch_all(conn)
             .await?
         }
     };
-    Ok(found.into_iter().map(Key::from).collect())
-}
-
-struct Row {
-    id: i64,
-    queue: String,
-    kind: String,
-    state: String,
-    created_at: DateTime<Utc>,
-    due_at: DateTime<Utc>,
-    ready_at: Option<DateTime<Utc>>,
-    claimed_at: Option<DateTime<Utc>>,
-    failed_at: Option<DateTime<Utc>>,
-    dead_at: Option<DateTime<Utc>>,
-    failures: i32,
-    deliveries: i32,
-    error_class: Option<String>,
-    error_code: String,
-    last_error: Option<String>,
-    fingerprint: Option<String>,
-    trace: Option<String>,
-    subject: Option<Uuid>,
-    args: Value,
-}
-
-impl TryFrom<Row> for JobRow {
-    type Error = BadRow;
-
-    fn try_from(row: Row) -> Result<Self, BadRow> {
-        let job = OpenJob {
-            id: JobId(row.id),
-            queue: row.queue,
-            kind: row.kind,
-            state: JobState::parse(&row.state).ok_or(BadRow { table: "jobs", column: "phase" })?,
-            created_at: row.created_at,
-            due_at: row.due_at,
-            ready_at: row.ready_at,
-            claimed_at: row.claimed_at,
-            failed_at: row.failed_at,
-            dead_at: row.dead_at,
-            failures: row.failures,
-            deliveries: row.deliveries,
-            error_class: row.error_class,
-            error_code: row.error_code,
-            last_error: row.last_error,
-            fingerprint: row.fingerprint,
-            trace: row.trace,
-        };
-        Ok(Self { job, subject: row.subject, args: row.args })
-    }
-}
-
-/// These jobs, in this order; what is gone meanwhile is left out.
-pub(crate) async fn load(conn: &mut Connection, ids: &[i64]) -> Result<Vec<JobRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        SELECT id, queue, kind, created_at, due_at, ready_at, claimed_at, failed_at, dead_at, failures, deliveries,
-               error_class, error_code, last_error, fingerprint, trace, subject, args,
-               CASE WHEN dead_at IS NOT NULL THEN 'dead'
-                    WHEN due_at <= now() THEN 'due'
-                    WHEN phase = 'waiting' THEN 'scheduled'
-                    ELSE phase END AS "state!"
-        FROM jobs WHERE id = ANY ($1)
-        "#,
-        ids
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut found: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let ordered = ids.iter().filter_map(|id| found.remove(id));
-    Ok(ordered.map(JobRow::try_from).collect::<Result<_, _>>()?)
-}
-
-/// Most jobs of one attempt that are looked at.
-const JOBS_OF_ONE_MAX: i64 = 100;
-
-/// The jobs that serve these attempts, the oldest first, at most 100 each.
-pub(crate) async fn of_attempts(conn: &mut Connection, receipts: &[Uuid]) -> Result<Vec<JobRow>, StoreError> {
-    let ids = sqlx::query_scalar!(
-        r#"
-        SELECT found.id AS "id!"
-        FROM unnest($1::uuid[]) AS wanted (subject) CROSS JOIN LATERAL (
-            SELECT id FROM jobs WHERE jobs.subject = wanted.subject ORDER BY id LIMIT $2) AS found
-        ORDER BY 1
-        "#,
-        receipts,
-        JOBS_OF_ONE_MAX,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    load(conn, &ids).await
+    Ok(found)
 }

@@ -12,7 +12,7 @@ use vouch_common::{
         waiting::Waiting,
     },
     operations::search_attempts::FoundAttempt,
-    store::{audit::AuditEntry, error_groups::ErrorGroup, job_search::JobRow},
+    store::{audit::AuditEntry, error_groups::ErrorGroup, job_rows::JobRow},
     vendor::software_secure::VENDOR,
 };
 
