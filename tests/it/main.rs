@@ -4,6 +4,7 @@
 mod browser;
 mod bulk;
 mod checkpoints;
+mod console;
 mod create_order;
 mod create_order_in_shop;
 mod credit;

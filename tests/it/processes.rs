@@ -6,7 +6,7 @@ use serde_json::json;
 use vouch_tests::{TestApp, samples, wait_for};
 
 /// A program that was built beside this test.
-fn program(name: &str) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     let here = std::env::current_exe().unwrap();
     let folder: PathBuf = here.parent().unwrap().parent().unwrap().into();
     let path = folder.join(name);

@@ -1,7 +1,11 @@
 //! Bulk retries: looked at before they start, started once, watched, and stopped.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use poem::{Response, handler, http::Method, web::Path};
+use poem::{
+    Response, handler,
+    http::{Method, StatusCode},
+    web::Path,
+};
 use serde_json::{Map, Value, json};
 use vouch_common::ids;
 
@@ -52,6 +56,10 @@ pub(super) async fn now(visit: &Visit) -> Result<Value, Refusal> {
 /// What would be retried, and the form that starts it.
 #[handler]
 pub(super) async fn prepare(visit: Visit) -> Response {
+    if !visit.me.may_act() {
+        let detail = "A bulk retry needs a key with the scope attempts:operate.";
+        return visit.show(Err(Refusal::new(StatusCode::FORBIDDEN, detail)));
+    }
     let page = prepared(&visit, &visit.query, &once()).await;
     visit.show(Ok(page))
 }
@@ -158,7 +166,7 @@ pub(super) async fn start(form: Submitted) -> Response {
                 "The set is frozen: what fails from now on is not in it. You may leave this page; it goes on.",
             )
         }
-        Err(refusal) if refusal.status.is_client_error() && refusal.status != poem::http::StatusCode::FORBIDDEN => {
+        Err(refusal) if refusal.status.is_client_error() && refusal.status != StatusCode::FORBIDDEN => {
             let again = fields_of(&filter).with("rate", form.fields.get("rate"));
             let page = prepared(visit, &again, &once()).await;
             visit.show(Ok(page.refused(&refusal, "start", &form.fields.shown())))
