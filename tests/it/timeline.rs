@@ -99,5 +99,5 @@ async fn an_attempt_tells_what_it_waits_for_on_its_way() {
     app.sql("UPDATE attempts SET status = 'approved'").await;
     assert_eq!(waits().await["text"].as_str().map(|text| text.starts_with("Writing to the learner")), Some(true));
     app.start_worker(&[Queue::Mail]);
-    wait_for("the mail to be written", async || (waits().await == Value::Null).then_some(())).await;
+    wait_for("the mail to be written", async || (app.attempt(&receipt).await["waits_for"] == Value::Null).then_some(())).await;
 }

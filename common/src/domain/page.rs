@@ -23,6 +23,12 @@ impl Key {
     /// Smaller than the key of any entry.
     pub const FIRST: Self = Self { at: DateTime::UNIX_EPOCH, id: 0 };
 
+    /// Greater than the key of any entry of before `at`, and of no other.
+    #[must_use]
+    pub const fn before(at: DateTime<Utc>) -> Self {
+        Self { at, id: 0 }
+    }
+
     /// The key as others carry it: they may not look inside.
     #[must_use]
     pub fn to_cursor(self) -> String {

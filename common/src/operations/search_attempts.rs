@@ -54,7 +54,7 @@ pub struct FoundAttempt {
 
 /// Candidates that are looked at for one page, so that a rare sort among many costs no more than it may: a page may
 /// be short, and the next one goes on.
-const LOOKED_AT_MAX: i64 = 2_000;
+const LOOKED_AT_MAX: i64 = 1_000;
 /// A job is born with its attempt or later; so far may the clocks of the database and of a program be apart.
 const CLOCKS_APART_MAX: TimeDelta = TimeDelta::days(1);
 
@@ -110,6 +110,9 @@ async fn places(conn: &mut Connection, filter: &AttemptFilter, page: Page) -> Re
         return with_job(conn, (&having, &job), page).await;
     }
     let looked_at = if having.submitted_before.is_some() { LOOKED_AT_MAX } else { page.limit + 1 };
+    // What the vendor accepted before arrived before.
+    let bounds = [Some(having.created.1), having.submitted_before].map(|bound| bound.map_or(Key::LAST, Key::before));
+    let after = after.min(bounds[0]).min(bounds[1]);
     let found = attempt_search::newest(conn, &having, (after, looked_at)).await?;
     Ok(Paged::sift(found, (page.limit, looked_at), Place::key, Place::fits))
 }
@@ -128,7 +131,7 @@ async fn with_job(conn: &mut Connection, (having, job): (&Having, &WithJob), pag
         if limit == 0 {
             break;
         }
-        let keys = job_search::newest(conn, &among, Stretch { after, older_than: Key::LAST.at, limit: looked_at }).await?;
+        let keys = job_search::newest(conn, &among, Stretch { after, dead_before: None, limit: looked_at }).await?;
         let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
         let fitting = attempt_search::of_jobs(conn, &ids, having, job).await?;
         let places = keys.iter().map(|key| Place { at: key.at, id: key.id, attempt: fitting.get(&key.id).copied() }).collect();

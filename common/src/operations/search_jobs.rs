@@ -38,7 +38,7 @@ const LEASE_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// Candidates that are looked at for one page when few of them may be old enough: a page may be short, and the next
 /// one goes on.
-const LOOKED_AT_MAX: i64 = 2_000;
+const LOOKED_AT_MAX: i64 = 1_000;
 
 /// Finds jobs: the newest first; the dead, that died last, first; in any other state, what is due first, first.
 ///
@@ -48,7 +48,7 @@ const LOOKED_AT_MAX: i64 = 2_000;
 pub async fn search(db: &Db, filter: &JobFilter, page: Page) -> Result<Paged<JobRow>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     let now = brakes::now(&mut conn).await?;
-    let older_than = filter.older_than.map_or(Key::LAST.at, |age| now - age);
+    let older_than = filter.older_than.map(|age| now - age);
     if filter.receipt.is_some() || filter.user.is_some() {
         let found = of_attempts(&mut conn, filter, older_than).await?;
         return Ok(page_of(found, page));
@@ -58,15 +58,22 @@ pub async fn search(db: &Db, filter: &JobFilter, page: Page) -> Result<Paged<Job
     } else {
         Among::queues(filter.group.queue.as_deref(), filter.group.kind.as_deref())
     };
-    let newest_first = Stretch { after: page.after.unwrap_or(Key::LAST), older_than, limit: page.limit + 1 };
+    let after = page.after.unwrap_or(Key::LAST).min(older_than.map_or(Key::LAST, Key::before));
     let keys = match filter.state {
-        None => Paged::cut(job_search::newest(&mut conn, &among, newest_first).await?, page.limit, |key| *key),
-        Some(JobState::Dead) => Paged::cut(job_search::dead(&mut conn, &among, newest_first).await?, page.limit, |key| *key),
+        None => Paged::cut(
+            job_search::newest(&mut conn, &among, Stretch { after, dead_before: older_than, limit: page.limit + 1 }).await?,
+            page.limit,
+            |key| *key,
+        ),
+        Some(JobState::Dead) => {
+            Paged::cut(job_search::dead(&mut conn, &among, (after, page.limit + 1)).await?, page.limit, |key| *key)
+        }
         Some(state) => {
-            let looked_at = if filter.older_than.is_some() { LOOKED_AT_MAX } else { page.limit + 1 };
+            let room = if older_than.is_some() { LOOKED_AT_MAX / among.stretches().max(1) } else { 0 };
+            let looked_at = room.max(page.limit + 1);
             let slice = (page.after.unwrap_or(Key::FIRST), looked_at);
             let found = job_search::next(&mut conn, &among, due_filter(state, now), slice).await?;
-            let is_old = |job: &NextJob| job.created_at < older_than;
+            let is_old = |job: &NextJob| older_than.is_none_or(|before| job.created_at < before);
             Paged::sift(found, (page.limit, looked_at), NextJob::key, is_old).map(|job| job.key())
         }
     };
@@ -88,7 +95,7 @@ fn due_filter(state: JobState, now: DateTime<Utc>) -> DueFilter<'static> {
 async fn of_attempts(
     conn: &mut Connection,
     filter: &JobFilter,
-    older_than: DateTime<Utc>,
+    older_than: Option<DateTime<Utc>>,
 ) -> Result<Vec<JobRow>, OperationError> {
     let receipts = match (filter.receipt, filter.user) {
         (Some(receipt), None) => vec![receipt.0],
@@ -105,7 +112,7 @@ async fn of_attempts(
     Ok(found)
 }
 
-fn fits(filter: &JobFilter, row: &JobRow, older_than: DateTime<Utc>) -> bool {
+fn fits(filter: &JobFilter, row: &JobRow, older_than: Option<DateTime<Utc>>) -> bool {
     let (job, group) = (&row.job, &filter.group);
     let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
     filter.state.is_none_or(|state| state == job.state)
@@ -114,7 +121,7 @@ fn fits(filter: &JobFilter, row: &JobRow, older_than: DateTime<Utc>) -> bool {
         && is(&group.error_class, job.error_class.as_deref())
         && is(&group.error_code, Some(&job.error_code))
         && is(&group.fingerprint, job.fingerprint.as_deref())
-        && job.dead_at.unwrap_or(job.created_at) < older_than
+        && older_than.is_none_or(|before| job.dead_at.unwrap_or(job.created_at) < before)
 }
 
 fn page_of(mut found: Vec<JobRow>, page: Page) -> Paged<JobRow> {

@@ -82,7 +82,7 @@ impl Place {
     }
 }
 
-/// Attempts, newest first, and among them some that the vendor was not given before the moment that is asked for.
+/// Attempts before a key, newest first, and among them some that the vendor was not given before the moment that is asked for.
 pub(crate) async fn newest(conn: &mut Connection, having: &Having, (after, limit): (Key, i64)) -> Result<Vec<Place>, StoreError> {
     let found = match &having.vendor_code {
         None => {
@@ -91,20 +91,18 @@ pub(crate) async fn newest(conn: &mut Connection, having: &Having, (after, limit
                 r#"
                 SELECT found.created_at AS "at!", found.id AS "id!", CASE WHEN found.fits THEN found.id END AS attempt
                 FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
-                    SELECT created_at, id, $6::timestamptz IS NULL OR submitted_at < $6 AS fits FROM attempts
+                    SELECT created_at, id, $5::timestamptz IS NULL OR submitted_at < $5 AS fits FROM attempts
                     WHERE attempts.status = wanted.status AND (created_at, id) < ($2, $3)
-                      AND created_at >= $4 AND created_at < $5
-                      AND ($6::timestamptz IS NULL OR created_at < $6)
+                      AND created_at >= $4
                     ORDER BY created_at DESC, id DESC
-                    LIMIT $7) AS found
+                    LIMIT $6) AS found
                 ORDER BY 1 DESC, 2 DESC
-                LIMIT $7
+                LIMIT $6
                 "#,
                 &having.statuses,
                 after.at,
                 after.id,
                 having.created.0,
-                having.created.1,
                 having.submitted_before,
                 limit,
             )
@@ -117,20 +115,18 @@ pub(crate) async fn newest(conn: &mut Connection, having: &Having, (after, limit
                 r#"
                 SELECT found.created_at AS "at!", found.id AS "id!", CASE WHEN found.fits THEN found.id END AS attempt
                 FROM unnest($1::text[]) AS wanted (status) CROSS JOIN LATERAL (
-                    SELECT created_at, id, $6::timestamptz IS NULL OR submitted_at < $6 AS fits FROM attempts
-                    WHERE attempts.error_code = $8 AND error_code <> '' AND attempts.status = wanted.status
-                      AND (created_at, id) < ($2, $3) AND created_at >= $4 AND created_at < $5
-                      AND ($6::timestamptz IS NULL OR created_at < $6)
+                    SELECT created_at, id, $5::timestamptz IS NULL OR submitted_at < $5 AS fits FROM attempts
+                    WHERE attempts.error_code = $7 AND error_code <> '' AND attempts.status = wanted.status
+                      AND (created_at, id) < ($2, $3) AND created_at >= $4
                     ORDER BY created_at DESC, id DESC
-                    LIMIT $7) AS found
+                    LIMIT $6) AS found
                 ORDER BY 1 DESC, 2 DESC
-                LIMIT $7
+                LIMIT $6
                 "#,
                 &having.statuses,
                 after.at,
                 after.id,
                 having.created.0,
-                having.created.1,
                 having.submitted_before,
                 limit,
                 code,

@@ -64,12 +64,11 @@ impl Among {
     }
 }
 
-/// Where a page begins and how much of it there is; `older_than` is a moment before which a job must have been
-/// born, or died.
+/// Where a page begins and how much of it there is. Jobs that died at `dead_before` or later are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) after: Key,
-    pub(crate) older_than: DateTime<Utc>,
+    pub(crate) dead_before: Option<DateTime<Utc>>,
     pub(crate) limit: i64,
 }
 
@@ -138,8 +137,8 @@ pub(crate) async fn newest(conn: &mut Connection, among: &Among, stretch: Stretc
                 SELECT found.created_at AS "at!", found.id AS "id!"
                 FROM unnest($1::text[]) AS wanted (queue) CROSS JOIN LATERAL (
                     SELECT created_at, id FROM jobs
-                    WHERE jobs.queue = wanted.queue AND (created_at, id) < ($2, $3) AND created_at < $4
-                      AND (dead_at IS NULL OR dead_at < $4) AND ($5::text IS NULL OR kind = $5)
+                    WHERE jobs.queue = wanted.queue AND (created_at, id) < ($2, $3)
+                      AND ($4::timestamptz IS NULL OR dead_at IS NULL OR dead_at < $4) AND ($5::text IS NULL OR kind = $5)
                     ORDER BY created_at DESC, id DESC
                     LIMIT $6) AS found
                 ORDER BY 1 DESC, 2 DESC
@@ -148,7 +147,7 @@ pub(crate) async fn newest(conn: &mut Connection, among: &Among, stretch: Stretc
                 queues,
                 stretch.after.at,
                 stretch.after.id,
-                stretch.older_than,
+                stretch.dead_before,
                 kind.as_deref(),
                 stretch.limit,
             )
@@ -162,8 +161,8 @@ pub(crate) async fn newest(conn: &mut Connection, among: &Among, stretch: Stretc
                 SELECT found.created_at AS "at!", found.id AS "id!"
                 FROM unnest($1::text[]) AS wanted (fingerprint) CROSS JOIN LATERAL (
                     SELECT created_at, id FROM jobs
-                    WHERE jobs.fingerprint = wanted.fingerprint AND (created_at, id) < ($2, $3) AND created_at < $4
-                      AND (dead_at IS NULL OR dead_at < $4)
+                    WHERE jobs.fingerprint = wanted.fingerprint AND (created_at, id) < ($2, $3)
+                      AND ($4::timestamptz IS NULL OR dead_at IS NULL OR dead_at < $4)
                     ORDER BY created_at DESC, id DESC
                     LIMIT $5) AS found
                 ORDER BY 1 DESC, 2 DESC
@@ -172,7 +171,7 @@ pub(crate) async fn newest(conn: &mut Connection, among: &Among, stretch: Stretc
                 groups,
                 stretch.after.at,
                 stretch.after.id,
-                stretch.older_than,
+                stretch.dead_before,
                 stretch.limit,
             )
             .fetch_all(conn)
@@ -183,7 +182,7 @@ pub(crate) async fn newest(conn: &mut Connection, among: &Among, stretch: Stretc
 }
 
 /// Dead jobs, the last that died first.
-pub(crate) async fn dead(conn: &mut Connection, among: &Among, stretch: Stretch) -> Result<Vec<Key>, StoreError> {
+pub(crate) async fn dead(conn: &mut Connection, among: &Among, (after, limit): (Key, i64)) -> Result<Vec<Key>, StoreError> {
     let found = match among {
         Among::Queues(queues, kind) => {
             sqlx::query_as!(
@@ -192,19 +191,18 @@ pub(crate) async fn dead(conn: &mut Connection, among: &Among, stretch: Stretch)
                 SELECT found.dead_at AS "at!", found.id AS "id!"
                 FROM unnest($1::text[]) AS wanted (queue) CROSS JOIN LATERAL (
                     SELECT dead_at, id FROM jobs
-                    WHERE jobs.queue = wanted.queue AND dead_at IS NOT NULL AND (dead_at, id) < ($2, $3) AND dead_at < $4
-                      AND ($5::text IS NULL OR kind = $5)
+                    WHERE jobs.queue = wanted.queue AND dead_at IS NOT NULL AND (dead_at, id) < ($2, $3)
+                      AND ($4::text IS NULL OR kind = $4)
                     ORDER BY dead_at DESC, id DESC
-                    LIMIT $6) AS found
+                    LIMIT $5) AS found
                 ORDER BY 1 DESC, 2 DESC
-                LIMIT $6
+                LIMIT $5
                 "#,
                 queues,
-                stretch.after.at,
-                stretch.after.id,
-                stretch.older_than,
+                after.at,
+                after.id,
                 kind.as_deref(),
-                stretch.limit,
+                limit,
             )
             .fetch_all(conn)
             .await?
@@ -217,17 +215,15 @@ pub(crate) async fn dead(conn: &mut Connection, among: &Among, stretch: Stretch)
                 FROM unnest($1::text[]) AS wanted (fingerprint) CROSS JOIN LATERAL (
                     SELECT dead_at, id FROM jobs
                     WHERE jobs.fingerprint = wanted.fingerprint AND dead_at IS NOT NULL AND (dead_at, id) < ($2, $3)
-                      AND dead_at < $4
                     ORDER BY dead_at DESC, id DESC
-                    LIMIT $5) AS found
+                    LIMIT $4) AS found
                 ORDER BY 1 DESC, 2 DESC
-                LIMIT $5
+                LIMIT $4
                 "#,
                 groups,
-                stretch.after.at,
-                stretch.after.id,
-                stretch.older_than,
-                stretch.limit,
+                after.at,
+                after.id,
+                limit,
             )
             .fetch_all(conn)
             .await?
@@ -243,6 +239,8 @@ pub(crate) async fn next(
     due: DueFilter<'_>,
     (after, limit): (Key, i64),
 ) -> Result<Vec<NextJob>, StoreError> {
+    // One bound at each end: an index with two of them at one end may start at the wrong one.
+    let after = after.max(Key { at: due.after, id: i64::MAX });
     let found = match among {
         Among::Queues(queues, kind) => {
             sqlx::query_as!(
@@ -252,17 +250,15 @@ pub(crate) async fn next(
                 FROM unnest($1::text[]) AS wanted (queue) CROSS JOIN LATERAL (
                     SELECT due_at, id, created_at FROM jobs
                     WHERE jobs.queue = wanted.queue AND dead_at IS NULL AND (due_at, id) > ($2, $3)
-                      AND due_at > $4 AND due_at <= $5 AND ($6::text IS NULL OR phase = $6)
-                      AND ($7::text IS NULL OR kind = $7)
+                      AND due_at <= $4 AND ($5::text IS NULL OR phase = $5) AND ($6::text IS NULL OR kind = $6)
                     ORDER BY due_at, id
-                    LIMIT $8) AS found
+                    LIMIT $7) AS found
                 ORDER BY 1, 2
-                LIMIT $8
+                LIMIT $7
                 "#,
                 queues,
                 after.at,
                 after.id,
-                due.after,
                 due.until,
                 due.phase,
                 kind.as_deref(),
@@ -279,16 +275,15 @@ pub(crate) async fn next(
                 FROM unnest($1::text[]) AS wanted (fingerprint) CROSS JOIN LATERAL (
                     SELECT due_at, id, created_at FROM jobs
                     WHERE jobs.fingerprint = wanted.fingerprint AND dead_at IS NULL AND (due_at, id) > ($2, $3)
-                      AND due_at > $4 AND due_at <= $5 AND ($6::text IS NULL OR phase = $6)
+                      AND due_at <= $4 AND ($5::text IS NULL OR phase = $5)
                     ORDER BY due_at, id
-                    LIMIT $7) AS found
+                    LIMIT $6) AS found
                 ORDER BY 1, 2
-                LIMIT $7
+                LIMIT $6
                 "#,
                 groups,
                 after.at,
                 after.id,
-                due.after,
                 due.until,
                 due.phase,
                 limit,
