@@ -1,6 +1,7 @@
 //! Tests on real parts: Postgres, Redis, SMTP, HTTP, files, a vendor.
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
+mod acting;
 mod browser;
 mod bulk;
 mod checkpoints;
@@ -19,6 +20,7 @@ mod payment;
 mod photos;
 mod processes;
 mod results_callback;
+mod retries;
 mod reverification_mail;
 mod reverify;
 mod secrets;

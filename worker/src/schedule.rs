@@ -35,6 +35,7 @@ pub async fn run(services: Services, stop: CancellationToken) {
         if is_due(&services, &LEFTOVERS).await {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
+            sweep::forget_retries(&services).await;
         }
         if is_due(&services, &TALLIES).await {
             sweep::compact_tallies(&services).await;

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
-    operations::{compact_tallies, forget_submission_keys, mend_stuck},
+    operations::{compact_tallies, forget_retries, forget_submission_keys, mend_stuck},
     photos::names,
     telemetry::chain,
 };
@@ -85,6 +85,17 @@ pub async fn forget_keys(services: &Services) {
         Ok(0) => {}
         Ok(forgotten) => tracing::info!(forgotten, "old keys of submissions were forgotten"),
         Err(error) => tracing::warn!(error = %chain(&error), "old keys could not be forgotten; the next sweep tries again"),
+    }
+}
+
+/// Forgets the items of bulk retries that are long over.
+pub async fn forget_retries(services: &Services) {
+    match forget_retries::forget(services.db(), services.now()).await {
+        Ok(0) => {}
+        Ok(forgotten) => tracing::info!(forgotten, "items of old bulk retries were forgotten"),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "old bulk retries could not be forgotten; the next sweep tries again")
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod decide_attempt;
 pub mod drop_job;
 pub mod finish_preparation;
 pub mod force_breaker;
+pub mod forget_retries;
 pub mod forget_submission_keys;
 pub mod hand_out_jobs;
 pub mod limit_queue;
