@@ -10,7 +10,7 @@ ALTER TABLE breakers
     DROP COLUMN row_since,
     -- The one job that may go while it is open.
     ADD COLUMN probe     bigint,
-    -- Jobs that lost a try to the outages counted here, newest last; they get it back when it opens.
+    -- Jobs that lost a try to the outages counted here, newest last, once for each; they get it back when it opens.
     ADD COLUMN suspects  bigint[] NOT NULL DEFAULT '{}',
     -- Recovering: what is left of the rate.
     ADD COLUMN tokens    double precision NOT NULL DEFAULT 0,

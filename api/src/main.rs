@@ -30,9 +30,14 @@ fn main() -> anyhow::Result<()> {
     let command = Arguments::command().after_help(help(Program::Api));
     Arguments::from_arg_matches(&command.get_matches())?;
     let settings = Settings::read(&Source::from_environment()?, Program::Api)?;
-    telemetry::start_logging();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(settings))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let telemetry = telemetry::start("vouch-api", settings.otlp_endpoint.as_ref(), runtime.handle())?;
+    runtime.block_on(async {
+        let served = serve(settings).await;
+        telemetry.stop().await;
+        served
+    })
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {

@@ -20,6 +20,11 @@ fn the_page_of_settings_is_fresh() {
 }
 
 #[test]
+fn the_page_of_metrics_is_fresh() {
+    is_fresh("docs/metrics.md", &vouch_common::telemetry::catalogue::markdown());
+}
+
+#[test]
 fn the_openapi_document_is_fresh() {
     let document: serde_json::Value = serde_json::from_str(&vouch_api::routes::openapi()).unwrap();
     is_fresh("docs/openapi.json", &format!("{document:#}\n"));

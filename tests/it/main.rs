@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look in from outside")]
 
 mod acting;
+mod brakes;
 mod browser;
 mod bulk;
 mod checkpoints;
@@ -10,15 +11,18 @@ mod create_order;
 mod create_order_in_shop;
 mod credit;
 mod deadlines;
+mod deploy;
 mod events;
 mod finding;
 mod generated;
 mod ledger;
 mod lms;
+mod metrics;
 mod pay_and_verify;
 mod payment;
 mod photos;
 mod processes;
+mod queue_history;
 mod results_callback;
 mod retries;
 mod reverification_mail;
@@ -27,5 +31,6 @@ mod secrets;
 mod submit_photos;
 mod tidy;
 mod timeline;
+mod traces;
 mod vendor;
 mod whole_way;

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look into the database and the environment from outside")]
 
 pub mod browser;
+pub mod collector;
 mod database;
 pub mod places;
 pub mod samples;

@@ -47,10 +47,14 @@ fn main() -> anyhow::Result<()> {
     let command = Arguments::command().after_help(help(Program::Worker));
     let arguments = Arguments::from_arg_matches(&command.get_matches())?;
     let settings = Settings::read(&Source::from_environment()?, Program::Worker)?;
-    telemetry::start_logging();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work(settings, arguments))?;
+    let telemetry = telemetry::start("vouch-worker", settings.otlp_endpoint.as_ref(), runtime.handle())?;
+    runtime.block_on(async {
+        let worked = work(settings, arguments).await;
+        telemetry.stop().await;
+        worked
+    })?;
     // A photo that is still being decoded must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())

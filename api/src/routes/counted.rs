@@ -1,6 +1,6 @@
 //! The routes by which requests are counted: few, known from the start, and never a path, which may name somebody.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// No route.
 pub(super) const NONE: &str = "none";
@@ -34,19 +34,34 @@ const OTHERS: &[&str] = &[
 /// Routes that are counted as one, by how they begin.
 const FOLDERS: &[&str] = &["/verify_student/static", "/docs", "/ops", "/api/v1"];
 
-static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+/// Each route as the router knows it, with its name.
+static KNOWN: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let document: serde_json::Value = serde_json::from_str(&super::openapi()).unwrap_or_default();
-    let documented = document["paths"].as_object().into_iter().flat_map(serde_json::Map::keys);
-    documented
-        .map(|path| format!("/api/v1{}", path.replace('{', ":").replace('}', "")))
-        .chain(OTHERS.iter().chain(FOLDERS).chain([&NONE]).map(ToString::to_string))
-        .collect()
+    let documented = document["paths"].as_object().into_iter().flat_map(serde_json::Map::keys).map(|path| documented(path));
+    let others = OTHERS.iter().chain(FOLDERS).chain([&NONE]).map(|route| ((*route).to_owned(), (*route).to_owned()));
+    documented.chain(others).collect()
 });
+
+/// A route of the document: the router numbers the parameters, people name them.
+fn documented(path: &str) -> (String, String) {
+    let (mut pattern, mut name, mut parameters) = ("/api/v1".to_owned(), "/api/v1".to_owned(), 0);
+    for part in path.split('/').skip(1) {
+        let parameter = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        let (numbered, named) = match parameter {
+            Some(parameter) => (format!(":param{parameters}"), format!(":{parameter}")),
+            None => (part.to_owned(), part.to_owned()),
+        };
+        parameters += usize::from(parameter.is_some());
+        pattern.push_str(&format!("/{numbered}"));
+        name.push_str(&format!("/{named}"));
+    }
+    (pattern, name)
+}
 
 /// Every name under which requests are counted.
 #[must_use]
 pub fn routes() -> Vec<String> {
-    KNOWN.iter().cloned().collect()
+    KNOWN.values().cloned().collect()
 }
 
 /// The name under which requests to a route are counted.
@@ -55,4 +70,17 @@ pub(super) fn name_of(route: &str) -> &'static str {
         return known;
     }
     FOLDERS.iter().find(|folder| route.starts_with(**folder)).unwrap_or(&NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_has_its_name_and_a_path_has_none() {
+        assert_eq!(name_of("/api/v1/attempts/:param0"), "/api/v1/attempts/:receipt_id");
+        assert_eq!(name_of("/healthz"), "/healthz");
+        assert_eq!(name_of("/verify_student/static/base.css"), "/verify_student/static");
+        assert_eq!(name_of("/photos/somebody"), NONE);
+    }
 }

@@ -4,15 +4,18 @@ use std::time::{Duration, Instant};
 
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, handler,
-    http::StatusCode,
+    http::{Method, StatusCode},
     web::{Data, Json},
 };
 use serde_json::json;
-use vouch_common::telemetry::numbers;
+use tracing::{Instrument, Span, field::Empty};
+use vouch_common::telemetry::{numbers, trace};
 
 use super::counted;
 use crate::state::AppState;
 
+/// Paths that machines ask again and again; a trace of each would hide the others.
+const UNTRACED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// How often the servers are asked whether they are there.
 const WATCH_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -45,7 +48,7 @@ pub(super) fn metrics_page(Data(state): Data<&AppState>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4").body(state.numbers())
 }
 
-/// Tells of each request in one line: its route, never its path, which may name somebody.
+/// Tells of each request in one line, one span and two numbers: its route, never its path, which may name somebody.
 ///
 /// # Errors
 ///
@@ -53,7 +56,8 @@ pub(super) fn metrics_page(Data(state): Data<&AppState>) -> Response {
 pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poem::Result<Response> {
     let started = Instant::now();
     let method = request.method().clone();
-    let result = next.call(request).await.map(IntoResponse::into_response);
+    let span = if UNTRACED.contains(&request.uri().path()) { Span::none() } else { span_of(&method) };
+    let result = next.call(request).instrument(span.clone()).await.map(IntoResponse::into_response);
     let (status, route) = match &result {
         Ok(response) => (response.status(), response.data::<PathPattern>().map(|pattern| pattern.0.to_string())),
         Err(error) => (error.status(), error.data::<PathPattern>().map(|pattern| pattern.0.to_string())),
@@ -62,8 +66,26 @@ pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> poe
     let elapsed = started.elapsed();
     metrics::counter!("vouch_http_requests_total", "route" => route, "class" => class_of(status)).increment(1);
     metrics::histogram!("vouch_http_seconds", "route" => route).record(elapsed.as_secs_f64());
+    span.record("http.route", route).record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    trace::rename(&span, format!("{method} {route}"));
+    let _entered = span.enter();
     tracing::info!(http.method = %method, http.route = route, http.status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "request served");
     result
+}
+
+fn span_of(method: &Method) -> Span {
+    tracing::info_span!(
+        "http.request",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %method,
+        http.route = Empty,
+        http.response.status_code = Empty,
+        attempt.receipt = Empty,
+    )
 }
 
 fn class_of(status: StatusCode) -> &'static str {

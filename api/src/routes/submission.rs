@@ -76,6 +76,7 @@ async fn take_or_repeat(
         return key.map_or(Err(Fault::Internal), |key| repeated(&key, &answered));
     }
     state.wake();
+    tracing::Span::current().record("attempt.receipt", tracing::field::display(uploads.receipt));
     tracing::info!(attempt.receipt = %uploads.receipt, "submission committed");
     Ok(Taken { receipt: uploads.receipt, url, is_repeated: false })
 }

@@ -146,6 +146,11 @@ pub const CATALOGUE: &[Setting] = &[
     optional("VOUCH_CYBERSOURCE_PURCHASE_URL", &[Api], "CyberSource's payment page."),
     optional("VOUCH_SEGMENT_KEY", BOTH, "Write key of Segment; without it no event is kept or sent."),
     defaulted("VOUCH_SEGMENT_URL", "https://api.segment.io", &[Worker], "Where events are sent."),
+    optional(
+        "VOUCH_OTLP_ENDPOINT",
+        BOTH,
+        "An OpenTelemetry collector, as http://collector:4318 (OTLP over HTTP); without it no span is sent.",
+    ),
 ];
 
 /// The settings of a program, for its `--help`.

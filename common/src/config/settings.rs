@@ -119,6 +119,8 @@ pub struct Settings {
     pub embargo: EmbargoRules,
     /// Where certificates are paid; the api only.
     pub shop: Shop,
+    /// Where spans are sent, if anywhere.
+    pub otlp_endpoint: Option<Url>,
 }
 
 impl fmt::Debug for Settings {
@@ -157,6 +159,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let jwt = (program == Program::Api).then(|| read_jwt(reader));
     let embargo = if program == Program::Api { read_embargo(reader) } else { Some(EmbargoRules::default()) };
     let shop = if program == Program::Api { read_shop(reader) } else { Some(Shop::default()) };
+    let otlp_endpoint = reader.parse("VOUCH_OTLP_ENDPOINT", |text| url(text, &["http", "https"]));
     let bootstrap = reader.text("VOUCH_BOOTSTRAP_API_KEY");
     if bootstrap.as_ref().is_some_and(|key| key.len() < 16) {
         reader.fault("VOUCH_BOOTSTRAP_API_KEY is not right: it must have at least 16 characters".to_owned());
@@ -183,6 +186,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         analytics: analytics?,
         embargo: embargo?,
         shop: shop?,
+        otlp_endpoint,
     })
 }
 

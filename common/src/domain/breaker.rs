@@ -26,7 +26,7 @@ pub const RECOVERY: TimeDelta = TimeDelta::seconds(60);
 pub const RECOVERY_RATE: f64 = 5.0;
 /// After so long the rate doubles.
 pub const RECOVERY_STEP: TimeDelta = TimeDelta::seconds(10);
-/// Most jobs that are remembered for their try.
+/// Most tries that are remembered.
 pub const SUSPECTS_MAX: usize = 100;
 
 /// How a breaker stands.
@@ -89,7 +89,7 @@ pub struct Breaker {
     pub failures_in_row: u32,
     /// The window in which the share of outages is measured.
     pub window: Window,
-    /// Jobs that lost a try to the outages counted here, newest last.
+    /// Jobs that lost a try to the outages counted here, newest last; a job that lost two stands there twice.
     pub suspects: Vec<JobId>,
     /// The job that may go while it is open.
     pub probe: Option<JobId>,
@@ -136,7 +136,7 @@ pub struct Judgement {
     pub breaker: Breaker,
     /// Whether a failed try counts as the job's own.
     pub is_counted: bool,
-    /// Jobs that get a try back.
+    /// Jobs that get a try back, each as often as it stands here.
     pub forgiven: Vec<JobId>,
 }
 
@@ -216,7 +216,6 @@ impl Breaker {
         }
         let Window { calls, failures, .. } = self.window;
         if self.failures_in_row < row_max && (calls < WINDOW_CALLS_MIN || failures * 2 < calls) {
-            self.suspects.retain(|suspect| *suspect != job);
             self.suspects.push(job);
             let surplus = self.suspects.len().saturating_sub(SUSPECTS_MAX);
             self.suspects.drain(..surplus);
@@ -230,8 +229,7 @@ impl Breaker {
         } else {
             format!("{failures} of {calls} calls within a minute failed, the last: {class}")
         };
-        let mut forgiven = std::mem::take(&mut self.suspects);
-        forgiven.retain(|suspect| *suspect != job);
+        let forgiven = std::mem::take(&mut self.suspects);
         Judgement { breaker: self.opened(reason, now), is_counted: false, forgiven }
     }
 

@@ -1,6 +1,7 @@
 //! The vendor calls back: kept with its job, or recognised as kept before.
 
 use chrono::{DateTime, Utc};
+use tracing::Instrument;
 
 use super::OperationError;
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         callbacks::{self, NewCallback},
         jobs,
     },
+    telemetry::trace,
 };
 
 /// A callback whose signature was checked.
@@ -84,7 +86,12 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         return Ok(if outcome == Recorded::Kept { Recorded::Duplicate } else { outcome });
     };
     if let (Recorded::Kept, Some(attempt)) = (outcome, &attempt) {
-        jobs::insert(&mut tx, &[Wish::from(Effect::ApplyVendorResult { callback: id })], Some(attempt.receipt)).await?;
+        let wishes = [Wish::from(Effect::ApplyVendorResult { callback: id })];
+        // The vendor knows nothing of traces: its call is one of its own, and what follows is the attempt's.
+        let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = %attempt.receipt);
+        trace::continue_from(&span, attempts::trace_of(&mut tx, attempt.id).await?.as_deref());
+        trace::link_to_present(&span);
+        jobs::insert(&mut tx, &wishes, Some(attempt.receipt)).instrument(span).await?;
     }
     tx.commit().await?;
     Ok(outcome)

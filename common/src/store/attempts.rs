@@ -4,9 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{BadRow, Connection, StoreError, error::must_touch_one};
-use crate::domain::{
-    attempt::{Attempt, Status, transition::Rule},
-    ids::{AttemptId, ReceiptId, UserId},
+use crate::{
+    domain::{
+        attempt::{Attempt, Status, transition::Rule},
+        ids::{AttemptId, ReceiptId, UserId},
+    },
+    telemetry::trace,
 };
 
 struct Row {
@@ -65,8 +68,8 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
     let id = sqlx::query_scalar!(
         r#"
         INSERT INTO attempts (receipt_id, user_id, status, name, created_at, updated_at, copy_id_photo_from,
-                              face_upload, photo_id_upload)
-        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7)
+                              face_upload, photo_id_upload, trace)
+        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8)
         RETURNING id
         "#,
         new.receipt.0,
@@ -76,6 +79,7 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
         new.copy_id_photo_from.map(|id| id.0),
         new.face_upload,
         new.photo_id_upload,
+        trace::current(),
     )
     .fetch_one(conn)
     .await?;
@@ -128,6 +132,11 @@ pub(crate) async fn find(conn: &mut Connection, receipt: ReceiptId) -> Result<Op
     .fetch_optional(conn)
     .await?;
     Ok(row.map(Attempt::try_from).transpose()?)
+}
+
+/// The trace that an attempt's submission began, as a `traceparent`.
+pub(crate) async fn trace_of(conn: &mut Connection, id: AttemptId) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT trace FROM attempts WHERE id = $1", id.0).fetch_optional(conn).await?.flatten())
 }
 
 /// The receipt of an attempt.

@@ -24,7 +24,7 @@ pub struct NamedBreaker {
 /// All breakers.
 pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<NamedBreaker>, StoreError> {
     let rows = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -33,13 +33,13 @@ pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<NamedBreaker>, Sto
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Row::read).collect()
+    rows.into_iter().map(Stored::read).collect()
 }
 
 /// Finds a far side's breaker and locks it for the rest of the transaction.
 pub(crate) async fn find_and_lock(conn: &mut Connection, vendor: &str) -> Result<Option<NamedBreaker>, StoreError> {
     let row = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -49,7 +49,7 @@ pub(crate) async fn find_and_lock(conn: &mut Connection, vendor: &str) -> Result
     )
     .fetch_optional(conn)
     .await?;
-    row.map(Row::read).transpose()
+    row.map(Stored::read).transpose()
 }
 
 /// Finds the breaker that stops a queue and locks it for the rest of the transaction; `is_closed_too`: also
@@ -60,7 +60,7 @@ pub(crate) async fn find_of_queue_and_lock(
     is_closed_too: bool,
 ) -> Result<Option<NamedBreaker>, StoreError> {
     let row = sqlx::query_as!(
-        Row,
+        Stored,
         r#"
         SELECT vendor, queue, state, forced, reason, since, until, openings, failures_in_row, window_from, window_calls,
                window_failures, suspects, probe, tokens, filled_at
@@ -71,7 +71,7 @@ pub(crate) async fn find_of_queue_and_lock(
     )
     .fetch_optional(conn)
     .await?;
-    row.map(Row::read).transpose()
+    row.map(Stored::read).transpose()
 }
 
 /// Whether an answer changes more than counts: the breaker is not at rest. Costs a look, and locks nothing.
@@ -121,7 +121,7 @@ pub(crate) async fn save(conn: &mut Connection, named: &NamedBreaker) -> Result<
     Ok(())
 }
 
-/// Gives jobs a try back that an outage took.
+/// Gives jobs back the tries that an outage took, to each as many as it stands there.
 pub(crate) async fn forgive(conn: &mut Connection, jobs: &[JobId]) -> Result<u64, StoreError> {
     if jobs.is_empty() {
         return Ok(0);
@@ -129,8 +129,11 @@ pub(crate) async fn forgive(conn: &mut Connection, jobs: &[JobId]) -> Result<u64
     let ids: Vec<i64> = jobs.iter().map(|job| job.0).collect();
     let done = sqlx::query!(
         r#"
-        WITH theirs AS (SELECT id FROM jobs WHERE id = ANY($1) AND dead_at IS NULL AND failures > 0 ORDER BY id FOR UPDATE)
-        UPDATE jobs SET failures = failures - 1 FROM theirs WHERE jobs.id = theirs.id
+        WITH taken AS (SELECT id, count(*)::int AS tries FROM unnest($1::bigint[]) AS taken (id) GROUP BY id),
+             theirs AS (SELECT id FROM jobs WHERE id = ANY($1) AND dead_at IS NULL ORDER BY id FOR UPDATE)
+        UPDATE jobs SET failures = greatest(failures - tries, 0)
+        FROM theirs JOIN taken ON taken.id = theirs.id
+        WHERE jobs.id = theirs.id
         "#,
         &ids
     )
@@ -143,7 +146,7 @@ fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-struct Row {
+struct Stored {
     vendor: String,
     queue: String,
     state: String,
@@ -162,7 +165,7 @@ struct Row {
     filled_at: DateTime<Utc>,
 }
 
-impl Row {
+impl Stored {
     fn read(self) -> Result<NamedBreaker, StoreError> {
         let bad = |column| BadRow { table: "breakers", column };
         let count = |number: i32| u32::try_from(number).unwrap_or(0);

@@ -93,7 +93,8 @@ pub(crate) async fn breakers(conn: &mut Connection) -> Result<Vec<BreakerState>,
     Ok(sqlx::query_as!(
         BreakerState,
         r#"
-        SELECT vendor, coalesce(forced, state) AS "state!", forced IS NOT NULL AS "is_forced!"
+        SELECT vendor, CASE WHEN state = 'recovering' AND until <= now() THEN 'closed' ELSE state END AS "state!",
+               forced IS NOT NULL AS "is_forced!"
         FROM breakers ORDER BY vendor LIMIT 100
         "#
     )

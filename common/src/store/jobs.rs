@@ -10,11 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Connection, StoreError};
-use crate::domain::{
-    effect::{Queue, Start, Wish},
-    failure::Signature,
-    ids::{JobId, ReceiptId},
-};
+use crate::domain::{effect::Queue, failure::Signature, ids::JobId};
+
+pub(crate) use super::job_births::insert;
 
 /// After so many deliveries without an outcome a job is dead: it kills its worker.
 pub const DELIVERIES_MAX: i32 = 3;
@@ -88,70 +86,6 @@ pub struct Failure {
 
 /// Longest error text that a job keeps, in bytes.
 pub const ERROR_BYTES_MAX: usize = 2048;
-
-/// Writes the job of each wish; part of the transaction that makes them necessary.
-pub(crate) async fn insert(conn: &mut Connection, wishes: &[Wish], subject: Option<ReceiptId>) -> Result<(), StoreError> {
-    if wishes.is_empty() {
-        return Ok(());
-    }
-    let (mut queues, mut kinds, mut args) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut delays, mut failures) = (Vec::new(), BornDead::default());
-    for wish in wishes {
-        queues.push(wish.effect.queue().as_str().to_owned());
-        kinds.push(wish.effect.kind().to_owned());
-        args.push(wish.effect.to_args());
-        delays.push(if let Start::After(delay) = &wish.start { delay.as_secs_f64() } else { 0.0 });
-        failures.push(wish);
-    }
-    sqlx::query!(
-        r#"
-        WITH wish AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[])
-                AS wish (queue, kind, args, delay, class, error, fingerprint, message)
-        ), grouped AS (
-            INSERT INTO error_groups (fingerprint, queue, kind, error_class, error_code, message)
-            SELECT fingerprint, queue, kind, class, '', message FROM wish WHERE class IS NOT NULL
-            ON CONFLICT DO NOTHING
-        )
-        INSERT INTO jobs (queue, kind, args, due_at, error_class, last_error, fingerprint, dead_at, failed_at, subject)
-        SELECT queue, kind, args, now() + make_interval(secs => delay), class, error, fingerprint,
-               CASE WHEN class IS NOT NULL THEN now() END, CASE WHEN class IS NOT NULL THEN now() END, $9
-        FROM wish
-        "#,
-        &queues,
-        &kinds,
-        &args,
-        &delays,
-        &failures.classes as &[Option<String>],
-        &failures.errors as &[Option<String>],
-        &failures.fingerprints as &[Option<String>],
-        &failures.messages as &[Option<String>],
-        subject.map(|receipt| receipt.0),
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// What the wishes carry that wait for an operator from the start.
-#[derive(Default)]
-struct BornDead {
-    classes: Vec<Option<String>>,
-    errors: Vec<Option<String>>,
-    fingerprints: Vec<Option<String>>,
-    messages: Vec<Option<String>>,
-}
-
-impl BornDead {
-    fn push(&mut self, wish: &Wish) {
-        let failure = if let Start::ByOperator { class, error } = &wish.start { Some((*class, error)) } else { None };
-        let sign = failure.map(|(class, error)| Signature::of(wish.effect.kind(), class, "", error));
-        self.classes.push(failure.map(|(class, _)| class.to_owned()));
-        self.errors.push(failure.map(|(_, error)| error.clone()));
-        self.fingerprints.push(sign.as_ref().map(|sign| sign.fingerprint.clone()));
-        self.messages.push(sign.map(|sign| sign.message));
-    }
-}
 
 /// What a handing-out did.
 #[derive(Debug, Default, PartialEq)]

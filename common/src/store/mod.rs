@@ -22,6 +22,7 @@ pub mod events;
 pub mod flow;
 pub mod gauges;
 pub(crate) mod job_acts;
+pub mod job_births;
 pub mod job_rows;
 pub mod job_runs;
 pub mod job_search;

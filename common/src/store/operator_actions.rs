@@ -7,6 +7,7 @@ use super::{Connection, StoreError};
 use crate::domain::operator::Order;
 
 /// Something that an operator did; written in the transaction of the doing.
+#[expect(clippy::struct_field_names, reason = "the column has that name")]
 pub(crate) struct Action<'a> {
     pub(crate) at: DateTime<Utc>,
     pub(crate) order: &'a Order,

@@ -1,28 +1,107 @@
-//! Logs and numbers. Logs are one line an event: for people on a terminal, else JSON.
+//! Logs, numbers and traces. Logs are one line an event: for people on a terminal, else JSON.
 //!
 //! Never in a log, a span, a metric or an error text: names, mail addresses, photos, keys, tokens, bodies.
 
 pub mod catalogue;
+mod export;
 pub mod numbers;
+pub mod trace;
 
-use std::{error::Error, fmt::Write, io::IsTerminal};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    io::IsTerminal,
+};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio::runtime::Handle;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::{Format, Json, JsonFields, Writer},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+use url::Url;
 
-/// Starts logging to standard error. `RUST_LOG` filters; the default tells the steps of the story.
+pub use export::ExportError;
+
+/// What tells of this process until it ends.
+pub struct Telemetry(export::Spans);
+
+/// Starts logging to standard error, and traces, as the program `name`. `RUST_LOG` filters the log; the default
+/// tells the steps of the story. Spans go to `collector`, if there is one.
+///
+/// # Errors
+///
+/// When the collector's address can't be used.
 #[expect(clippy::disallowed_methods, reason = "RUST_LOG is tracing's own variable")]
-pub fn start_logging() {
+pub fn start(name: &'static str, collector: Option<&Url>, runtime: &Handle) -> Result<Telemetry, ExportError> {
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info,sqlx=warn,apalis=warn,apalis_core=warn".to_owned());
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
-    let is_terminal = std::io::stderr().is_terminal();
-    let done = if is_terminal {
-        registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()
+    let spans = export::Spans::new(name, collector, runtime)?;
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(spans.tracer())
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(filter_fn(is_traced));
+    // Lines tell of events; what spans know of them is in the trace.
+    let lines = filter.and(filter_fn(is_line));
+    let registry = tracing_subscriber::registry().with(traces);
+    let done = if std::io::stderr().is_terminal() {
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+        registry.with(layer.with_filter(lines)).try_init()
     } else {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+        let layer = tracing_subscriber::fmt::layer()
+            .fmt_fields(JsonFields::new())
+            .event_format(WithTraceId(tracing_subscriber::fmt::format().json().flatten_event(true)))
+            .with_writer(std::io::stderr);
+        registry.with(layer.with_filter(lines)).try_init()
     };
     // A second start, as in tests, keeps the first.
     drop(done);
+    Ok(Telemetry(spans))
+}
+
+impl Telemetry {
+    /// Ends the traces: what is left is sent, for a few seconds at most.
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
+/// Our own spans only: what others say may hold anything.
+fn is_traced(what: &Metadata<'_>) -> bool {
+    what.is_span() && what.target().starts_with("vouch")
+}
+
+fn is_line(what: &Metadata<'_>) -> bool {
+    what.is_event()
+}
+
+/// A JSON line with the trace that it belongs to.
+struct WithTraceId(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for WithTraceId
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(id) = trace::current_id() else { return self.0.format_event(context, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(rest) => write!(writer, "{{\"trace_id\":\"{id}\",{rest}"),
+            None => writer.write_str(&line),
+        }
+    }
 }
 
 /// An error with all its causes in one line: `step: cause: cause of the cause`.

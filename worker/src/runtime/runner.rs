@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use tracing::{Instrument, field::Empty};
 use vouch_common::{
     domain::{backoff::clamp_retry_after, effect::Effect},
     ids::random_fraction,
@@ -17,7 +18,7 @@ use vouch_common::{
         settle_job::{self, Outage, Settled},
     },
     store::jobs::{ClaimedJob, Failure},
-    telemetry::chain,
+    telemetry::{chain, trace},
 };
 
 use super::{
@@ -35,6 +36,28 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs a claimed job to its end. It never fails: the outcome is in the ledger, or the lease runs out.
 pub async fn run(services: &Services, job: &ClaimedJob) {
+    let span = tracing::info_span!(
+        parent: None,
+        "job.run",
+        otel.name = format!("job.{}", job.kind),
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        job.id = %job.lease.job,
+        job.kind = job.kind,
+        job.queue = Empty,
+        job.tries = job.failures + 1,
+        job.deliveries = job.deliveries,
+        job.waited_seconds = job.waited_seconds,
+        job.outcome = Empty,
+        error.class = Empty,
+        error.code = Empty,
+        attempt.receipt = job.subject.map(tracing::field::display),
+    );
+    trace::continue_from(&span, job.trace.as_deref());
+    run_in_span(services, job).instrument(span).await;
+}
+
+async fn run_in_span(services: &Services, job: &ClaimedJob) {
     let delivery = Delivery::from(job);
     let Ok(effect) = Effect::from_parts(&job.kind, &job.args) else {
         put_back_unknown(services, job).await;
@@ -42,6 +65,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
     };
     let policy = jobs::policy(&effect, services.settings());
     let kind = effect.kind();
+    tracing::Span::current().record("job.queue", policy.queue.as_str());
     metrics::histogram!("vouch_job_wait_seconds", "kind" => kind).record(job.waited_seconds);
     let started = Instant::now();
     let attempt = AssertUnwindSafe(tokio::time::timeout(policy.timeout, jobs::run(services, delivery, effect))).catch_unwind();
@@ -56,6 +80,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
         Err(failure) => settle_failure(services, (delivery, kind), &policy, failure, started).await,
     };
     metrics::counter!("vouch_jobs_total", "kind" => kind, "outcome" => outcome).increment(1);
+    tracing::Span::current().record("job.outcome", outcome);
 }
 
 fn timed_out(after: Duration) -> JobFailure {
@@ -95,6 +120,11 @@ async fn settle_failure(
         Verdict::Obsolete | Verdict::GiveUp => NextTry::default(),
         Verdict::Retry | Verdict::RetryAfter { .. } => next_try(policy, &delivery, &failure),
     };
+    let span = tracing::Span::current();
+    span.record("error.class", failure.class).record("error.code", failure.code.as_str());
+    if failure.verdict != Verdict::Obsolete {
+        span.record("otel.status_code", "ERROR");
+    }
     let deadline = policy.run_window();
     let settled = loop {
         match record(services, (delivery, kind), policy, &failure, &next).await {

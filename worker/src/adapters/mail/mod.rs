@@ -9,6 +9,7 @@ use lettre::{
     message::{Mailbox, MultiPart},
     transport::smtp,
 };
+use tracing::{Instrument, field::Empty};
 use vouch_common::{
     config::Settings,
     domain::{effect::MailTemplate, ids::JobId},
@@ -75,7 +76,17 @@ impl Mailer {
             .message_id(Some(format!("<vouch-job-{job}@{}>", self.domain)))
             .multipart(MultiPart::alternative_plain_html(rendered.text, rendered.html))
             .map_err(MailError::Compose)?;
-        self.transport.send(message).await.map(|_| ()).map_err(MailError::Send)
+        let span = tracing::info_span!(
+            "far.send_mail",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            mail.template = template.as_str()
+        );
+        let sent = self.transport.send(message).instrument(span.clone()).await;
+        if sent.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        sent.map(|_| ()).map_err(MailError::Send)
     }
 }
 

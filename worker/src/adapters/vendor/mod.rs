@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use rand::rngs::SysRng;
 use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use tracing::{Instrument, field::Empty};
 use url::Url;
 use vouch_common::{
     config::{Settings, Vendor},
@@ -116,7 +117,12 @@ impl VendorClient {
             post = post.header(name, value);
         }
         let started = Instant::now();
-        let answered = answer_to(post, now).await;
+        let span = tracing::info_span!("far.post_attempt", otel.kind = "client", otel.status_code = Empty, answer.class = Empty);
+        let answered = answer_to(post, now).instrument(span.clone()).await;
+        span.record("answer.class", answer_class(&answered));
+        if answered.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
         metrics::histogram!("vouch_vendor_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("vouch_vendor_answers_total", "class" => answer_class(&answered)).increment(1);
         answered
