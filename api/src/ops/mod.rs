@@ -23,7 +23,9 @@ use std::sync::Arc;
 
 use minijinja::Environment;
 use poem::{
-    Endpoint, EndpointExt, Request, Response, Route, get, handler,
+    Endpoint, EndpointExt, Request, Response, Route,
+    error::NotFoundError,
+    get, handler,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     post,
 };
@@ -96,7 +98,7 @@ pub(crate) fn routes(api: Api, state: &AppState) -> impl Endpoint<Output = Respo
         .at("/breakers/:vendor", get(brakes::show_breaker).post(brakes::force))
         .at("/audit", get(audit::show))
         .at("/live/*screen", get(live::stream))
-        .at("/*rest", get(nothing))
+        .at("/:nothing", get(nothing))
         .data(Arc::new(console))
         .catch_all_error(answer_of)
         .map_to_response()
@@ -110,6 +112,9 @@ fn nothing(visit: Visit) -> Response {
 }
 
 async fn answer_of(error: poem::Error) -> Response {
+    if error.is::<NotFoundError>() {
+        return Fault::not_found("There is no such page.").plain();
+    }
     let fault = error.downcast_ref::<Fault>().map(Fault::plain);
     fault.unwrap_or_else(|| error.into_response())
 }

@@ -167,7 +167,7 @@ pub(super) async fn start(form: Submitted) -> Response {
             )
         }
         Err(refusal) if refusal.status.is_client_error() && refusal.status != StatusCode::FORBIDDEN => {
-            let again = fields_of(&filter).with("rate", form.fields.get("rate"));
+            let again = fields_of(&filter);
             let page = prepared(visit, &again, &once()).await;
             visit.show(Ok(page.refused(&refusal, "start", &form.fields.shown())))
         }

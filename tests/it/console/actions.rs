@@ -16,9 +16,11 @@ async fn each_action_says_what_comes_next_and_leaves_its_reason() {
     let desk = Desk::open(&app).await;
     let job = dead_job(&app, &receipt, ("vendor", "submit_to_vendor"), "the vendor refused").await;
     let loose = dead_job(&app, &receipt, ("mail", "send_email"), "no such mailbox").await;
+    app.sql("UPDATE attempts SET status = 'must_retry'").await;
     let attempt = format!("/ops/attempts/{receipt}");
     for (path, fields, action, said) in [
-        (format!("/ops/jobs/{job}/retry"), &[][..], "job.retry", "again."),
+        (format!("/ops/jobs/{loose}/drop"), &[][..], "job.drop", "is dropped"),
+        (format!("/ops/jobs/{job}/retry"), &[], "job.retry", "again."),
         ("/ops/queues/mail".to_owned(), &[("action", "pause")], "queue.pause", "The queue mail is paused."),
         ("/ops/queues/mail".to_owned(), &[("action", "resume")], "queue.resume", "The queue mail runs again."),
         ("/ops/queues/vendor".to_owned(), &[("action", "limit"), ("rate", "2.5")], "queue.limit", "another limit"),
@@ -26,7 +28,6 @@ async fn each_action_says_what_comes_next_and_leaves_its_reason() {
         ("/ops/breakers/software-secure".to_owned(), &[("force", "open")], "breaker.force", "held open"),
         ("/ops/breakers/software-secure".to_owned(), &[("force", "")], "breaker.force", "what is measured"),
         (format!("{attempt}/retry"), &[], "attempt.retry", "The attempt is set going again"),
-        (format!("/ops/jobs/{loose}/drop"), &[], "job.drop", "is dropped"),
         (format!("{attempt}/approve"), &[], "attempt.approve", "The attempt is approved."),
     ] {
         let reason = format!("drill {action}");
@@ -51,6 +52,10 @@ async fn a_denial_tells_the_learner_what_was_ticked_and_never_the_reason() {
     let receipt = app.submit(7, "Sofia Marek", json!({})).await;
     let desk = Desk::open(&app).await;
     let path = format!("/ops/attempts/{receipt}/deny");
+    let too_early = desk.send(&path, &[("reason", "a forgery")]).await;
+    assert_eq!(too_early.status, 409);
+    assert!(too_early.text.contains("created") && too_early.text.contains(r#"value="a forgery""#), "{}", too_early.text);
+    app.sql("UPDATE attempts SET status = 'submitted', submitted_at = now()").await;
     let fields = [
         ("learner_reason", "photoIdReasons:Not provided"),
         ("learner_reason", "userPhotoReasons:Image not clear"),
@@ -64,9 +69,6 @@ async fn a_denial_tells_the_learner_what_was_ticked_and_never_the_reason() {
     let attempt = app.attempt(&receipt).await;
     assert_eq!(attempt["reasons"], json!(["No photo ID was provided.", "The image of your face was not clear."]));
     assert!(!attempt["error_msg"].to_string().contains("forgery"));
-    let again = desk.send(&path, &fields).await;
-    assert_eq!(again.status, 409);
-    assert!(again.text.contains("denied") && again.text.contains(r#"value="a forgery""#), "{}", again.text);
 }
 
 #[tokio::test]
