@@ -8,8 +8,10 @@ const GO_MS = 1500;
 const policy = globalThis.trustedTypes?.createPolicy("vouch-ops", { createHTML: (html) => html });
 
 function parse(html) {
-  const page = new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
-  return page.body;
+  // Around it, so that blanks at its start stay.
+  const whole = `<div>${html}</div>`;
+  const page = new DOMParser().parseFromString(policy ? policy.createHTML(whole) : whole, "text/html");
+  return page.body.firstElementChild;
 }
 
 /** Makes what is shown like what came, and touches nothing that is the same: focus, selection and scrolling stay. */

@@ -12,7 +12,7 @@ use super::{overview::text, words::span};
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 190.0;
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 20.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 26.0;
 /// Into how many pieces the time is cut. A piece holds several samples, so that a line does not tremble.
@@ -88,9 +88,9 @@ impl Samples {
             Line { name: "failed tries", style: "line-failed".to_owned(), values: rates(|piece| piece.failed) },
         ];
         let per_queue = |of: fn(&Piece) -> Option<f64>| -> Vec<Line> {
-            let lines = self.queues.iter().enumerate().map(|(place, (name, pieces))| Line {
+            let lines = self.queues.iter().map(|(name, pieces)| Line {
                 name,
-                style: format!("line-{place}"),
+                style: format!("line-{}", place(name)),
                 values: pieces.iter().map(of).collect(),
             });
             lines.filter(|line| line.values.iter().flatten().any(|value| *value > 0.0)).collect()
@@ -143,7 +143,7 @@ impl Samples {
         let step = unit.step(most);
         let top = (most / step).ceil().max(1.0) * step;
         let marks = (0..).map(|mark| f64::from(mark) * step).take_while(|value| *value <= top + step / 2.0);
-        let marks: Vec<Value> = marks.map(|value| json!({ "y": rounded(y(value, top)), "label": unit.label(value) })).collect();
+        let marks: Vec<Value> = marks.map(|value| json!({ "y": rounded(y(value, top)), "label": unit.mark(value) })).collect();
         let drawn: Vec<Value> = lines
             .iter()
             .map(|line| json!({ "name": line.name, "style": line.style, "path": path(&line.values, top), "last": last(line, unit) }))
@@ -216,6 +216,14 @@ impl Unit {
         }
     }
 
+    /// At the axis there is room for one unit.
+    fn mark(self, value: f64) -> String {
+        match self {
+            Self::Seconds if value >= 3600.0 => format!("{} h", rounded(value / 3600.0)),
+            _ => self.label(value),
+        }
+    }
+
     /// A round distance between marks.
     fn step(self, most: f64) -> f64 {
         let wanted = most / MARKS;
@@ -235,6 +243,11 @@ impl Unit {
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= wanted);
         step.unwrap_or(wanted)
     }
+}
+
+/// A queue has the same line in every picture.
+fn place(name: &str) -> usize {
+    Queue::ALL.iter().position(|queue| queue.as_str() == name).unwrap_or_default()
 }
 
 fn time(sample: &Value) -> Option<i64> {

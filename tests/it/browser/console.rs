@@ -36,7 +36,7 @@ async fn an_operator_finds_what_died_retries_it_in_bulk_and_watches_it_drain() {
     let browser = signed_in(&app).await;
     browser.read("#groups-title", "3 dead jobs in 1 group").await;
     browser.press(".groups .button").await;
-    browser.read("#found-title", "3 would be retried").await;
+    browser.read("#found-title", "3 jobs would be retried").await;
     app.vendor.set_script(Script::default()).unwrap();
     type_in(&browser, "#start-reason", "the vendor mended it").await;
     browser.press("#start .primary").await;

@@ -18,6 +18,8 @@ async fn each_action_says_what_comes_next_and_leaves_its_reason() {
     let loose = dead_job(&app, &receipt, ("mail", "send_email"), "no such mailbox").await;
     app.sql("UPDATE attempts SET status = 'must_retry'").await;
     let attempt = format!("/ops/attempts/{receipt}");
+    let other = app.submit(8, "Ada Lovelace", json!({})).await;
+    app.sql(&format!("DELETE FROM jobs WHERE subject = '{other}'")).await;
     for (path, fields, action, said) in [
         (format!("/ops/jobs/{loose}/drop"), &[][..], "job.drop", "is dropped"),
         (format!("/ops/jobs/{job}/retry"), &[], "job.retry", "again."),
@@ -27,7 +29,7 @@ async fn each_action_says_what_comes_next_and_leaves_its_reason() {
         ("/ops/queues/vendor".to_owned(), &[("action", "limit"), ("rate", "")], "queue.limit", "another limit"),
         ("/ops/breakers/software-secure".to_owned(), &[("force", "open")], "breaker.force", "held open"),
         ("/ops/breakers/software-secure".to_owned(), &[("force", "")], "breaker.force", "what is measured"),
-        (format!("{attempt}/retry"), &[], "attempt.retry", "The attempt is set going again"),
+        (format!("/ops/attempts/{other}/retry"), &[], "attempt.retry", "The attempt is set going again"),
         (format!("{attempt}/approve"), &[], "attempt.approve", "The attempt is approved."),
     ] {
         let reason = format!("drill {action}");
@@ -108,7 +110,10 @@ async fn a_bulk_retry_is_looked_at_started_once_watched_and_cancelled() {
     }
     let desk = Desk::open(&app).await;
     let dry = desk.page(&format!("/ops/retries/new?job_id={}&job_id={}", jobs[0], jobs[1])).await.text;
-    assert!(dry.contains("2 would be retried") && dry.contains("the vendor refused") && dry.contains("at 50 a second"), "{dry}");
+    assert!(
+        dry.contains("2 jobs would be retried") && dry.contains("the vendor refused") && dry.contains("at 50 a second"),
+        "{dry}"
+    );
     assert_eq!(app.count("SELECT count(*) FROM retries").await, 0, "looking starts nothing");
     let field = |name: &str| {
         let rest = dry.split(&format!(r#"name="{name}" value=""#)).nth(1).unwrap();
