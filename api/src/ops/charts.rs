@@ -35,6 +35,8 @@ pub(super) struct Samples {
 #[derive(Debug, Clone, Copy, Default)]
 struct Piece {
     samples: u32,
+    /// The time of which the counts speak.
+    minutes: f64,
     done: f64,
     failed: f64,
     wait: Option<f64>,
@@ -58,15 +60,21 @@ enum Unit {
 impl Samples {
     /// Of the api's samples; `only` keeps one queue, empty keeps all.
     pub(super) fn of(samples: &[Value], only: &str) -> Self {
-        let times = || samples.iter().filter_map(|sample| time(sample));
+        let times = || samples.iter().filter_map(time);
         let (from, to) = (times().min().unwrap_or_default(), times().max().unwrap_or_default().max(1));
         let kept = Queue::ALL.map(Queue::as_str).into_iter().filter(|name| only.is_empty() || *name == only);
         let mut queues: Vec<(&'static str, Vec<Piece>)> = kept.map(|name| (name, vec![Piece::default(); PIECES])).collect();
+        // A sample speaks of the time since the one before; after a pause, of no more than a piece.
+        let longest = seconds(to - from) / pieces();
+        let mut before = [None; Queue::ALL.len()];
         for sample in samples {
             let Some(at) = time(sample) else { continue };
             let queue = queues.iter_mut().find(|(name, _)| *name == text(sample, "queue"));
-            if let Some(piece) = queue.and_then(|(_, pieces)| pieces.get_mut(index(at, from, to))) {
-                piece.add(sample);
+            if let Some((name, pieces)) = queue
+                && let (Some(piece), Some(last)) = (pieces.get_mut(index(at, from, to)), before.get_mut(place(name)))
+            {
+                piece.add(sample, last.map(|last| seconds(at - last).clamp(0.0, longest)));
+                *last = Some(at);
             }
         }
         Self { from, to, queues }
@@ -81,11 +89,9 @@ impl Samples {
         if self.is_empty() {
             return Vec::new();
         }
-        let minutes = seconds(self.to - self.from) / 60.0 / pieces();
-        let rates = |of: fn(&Piece) -> f64| self.sums(of).into_iter().map(|sum| sum.map(|sum| sum / minutes)).collect();
         let throughput = vec![
-            Line { name: "done", style: "line-done".to_owned(), values: rates(|piece| piece.done) },
-            Line { name: "failed tries", style: "line-failed".to_owned(), values: rates(|piece| piece.failed) },
+            Line { name: "done", style: "line-done".to_owned(), values: self.rates(|piece| piece.done) },
+            Line { name: "failed tries", style: "line-failed".to_owned(), values: self.rates(|piece| piece.failed) },
         ];
         let per_queue = |of: fn(&Piece) -> Option<f64>| -> Vec<Line> {
             let lines = self.queues.iter().map(|(name, pieces)| Line {
@@ -109,7 +115,7 @@ impl Samples {
         if self.is_empty() {
             return Vec::new();
         }
-        let minutes = seconds(self.to - self.from) / 60.0 / pieces();
+        let (done, failed) = (self.rates(|piece| piece.done), self.rates(|piece| piece.failed));
         let row = |piece: usize| {
             let all = || self.queues.iter().filter_map(move |(_, pieces)| pieces.get(piece)).filter(|piece| piece.samples > 0);
             let greatest = |values: &mut dyn Iterator<Item = f64>| {
@@ -118,8 +124,8 @@ impl Samples {
             all().next()?;
             Some(json!({
                 "at": clock(self.time_of(piece)),
-                "done": all().map(|piece| piece.done).sum::<f64>() / minutes,
-                "failed": all().map(|piece| piece.failed).sum::<f64>() / minutes,
+                "done": done.get(piece).copied().flatten(),
+                "failed": failed.get(piece).copied().flatten(),
                 "wait": greatest(&mut all().filter_map(|piece| piece.wait)),
                 "oldest": greatest(&mut all().map(|piece| piece.oldest)),
             }))
@@ -127,10 +133,13 @@ impl Samples {
         (0..PIECES).rev().filter_map(row).collect()
     }
 
-    fn sums(&self, of: fn(&Piece) -> f64) -> Vec<Option<f64>> {
-        let at =
-            |index: usize| self.queues.iter().filter_map(move |(_, pieces)| pieces.get(index)).filter(|piece| piece.samples > 0);
-        (0..PIECES).map(|index| at(index).next().map(|_| at(index).map(of).sum())).collect()
+    /// How many a minute, over all queues.
+    fn rates(&self, of: fn(&Piece) -> f64) -> Vec<Option<f64>> {
+        let counted = |place: usize| {
+            let pieces = self.queues.iter().filter_map(move |(_, pieces)| pieces.get(place));
+            pieces.filter(|piece| piece.minutes > 0.0).map(move |piece| of(piece) / piece.minutes)
+        };
+        (0..PIECES).map(|place| counted(place).next().map(|_| counted(place).sum())).collect()
     }
 
     fn time_of(&self, piece: usize) -> i64 {
@@ -188,13 +197,16 @@ impl Samples {
 }
 
 impl Piece {
-    fn add(&mut self, sample: &Value) {
+    fn add(&mut self, sample: &Value, passed: Option<f64>) {
         let number = |name: &str| sample.get(name).and_then(Value::as_f64);
         let done = number("done").unwrap_or_default();
         let failed = number("failed").unwrap_or_default();
         self.samples += 1;
-        self.done += done;
-        self.failed += failed;
+        if let Some(passed) = passed {
+            self.minutes += passed / 60.0;
+            self.done += done;
+            self.failed += failed;
+        }
         self.oldest = self.oldest.max(number("oldest_due_seconds").unwrap_or_default());
         if let Some(wait) = number("wait_seconds") {
             let weight = (done + failed).max(1.0);
@@ -317,9 +329,8 @@ mod tests {
         let samples: Vec<Value> =
             (0..=240).flat_map(|minute| [sample(minute, "mail", 30, 0.0), sample(minute, "vendor", 12, 0.0)]).collect();
         let read = Samples::of(&samples, "");
-        let minutes = 240.0 / pieces();
-        for sum in read.sums(|piece| piece.done).into_iter().flatten() {
-            assert!((sum / minutes - 42.0).abs() < 10.0, "{sum}");
+        for rate in read.rates(|piece| piece.done).into_iter().flatten() {
+            assert!((rate - 42.0).abs() < 0.001, "{rate}");
         }
         let charts = read.charts();
         assert_eq!(charts[0]["times"][0]["label"], "01:00");

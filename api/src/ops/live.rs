@@ -84,7 +84,7 @@ async fn tell(visit: &Visit, screen: &str, writer: &mut DuplexStream) -> std::io
             // A server of ours is away for a moment: the page stays as it is.
             Err(_) => {}
         }
-        if look % LOOKS_PER_HEARTBEAT == 0 {
+        if look.is_multiple_of(LOOKS_PER_HEARTBEAT) {
             writer.write_all(b": still here\n\n").await?;
         }
     }
@@ -117,7 +117,7 @@ async fn parts(visit: &Visit, screen: &str, look: u32) -> Result<Vec<Part>, Refu
     Ok(match screen.split_once('/').unwrap_or((screen, "")) {
         ("overview", "") => {
             let mut parts = one("now", "overview-now.html", json!({ "now": overview::now(visit).await? }));
-            if look % LOOKS_PER_PICTURE == 0 {
+            if look.is_multiple_of(LOOKS_PER_PICTURE) {
                 let facts = json!({ "history": overview::history(visit, "").await? });
                 parts.push(Part { region: "history", template: "history.html", facts });
             }

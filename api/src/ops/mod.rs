@@ -107,6 +107,7 @@ pub(crate) fn routes(api: Api, state: &AppState) -> impl Endpoint<Output = Respo
 
 /// A page for an address that has none.
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "a handler owns what it is given")]
 fn nothing(visit: Visit) -> Response {
     visit.show(Err(client::Refusal::new(StatusCode::NOT_FOUND, "There is no such page.")))
 }

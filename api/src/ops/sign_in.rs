@@ -48,17 +48,17 @@ pub(super) async fn take(request: &Request, given: Given) -> Result<Response, Fa
 
 /// Signed out: the cookie goes, and with it the only copy of the key.
 #[handler]
-pub(super) fn leave(form: Submitted) -> Response {
+pub(super) fn leave(Submitted { visit, .. }: Submitted) -> Response {
     let mut response = super::redirect("/ops/sign-in?left=1");
-    form.visit.console.cookies().sign_out(&mut response);
+    visit.console.cookies().sign_out(&mut response);
     response
 }
 
 /// Other colours, remembered.
 #[handler]
-pub(super) fn choose_theme(form: Submitted) -> Response {
-    let mut response = super::redirect(destination(form.fields.get("next")));
-    form.visit.console.cookies().remember_theme(&mut response, session::theme(form.fields.get("theme")));
+pub(super) fn choose_theme(Submitted { visit, fields }: Submitted) -> Response {
+    let mut response = super::redirect(destination(fields.get("next")));
+    visit.console.cookies().remember_theme(&mut response, session::theme(fields.get("theme")));
     response
 }
 

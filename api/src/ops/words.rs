@@ -16,14 +16,14 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
 }
 
 /// A moment as `2026-11-25 03:14:07`, in UTC.
-fn when(value: Value) -> String {
-    moment(&value).map_or_else(|| "–".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
+fn when(value: &Value) -> String {
+    moment(value).map_or_else(|| "–".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 /// How far a moment is from the page's own.
-fn ago(state: &State<'_, '_>, value: Value) -> String {
+fn ago(state: &State<'_, '_>, value: &Value) -> String {
     let now = state.lookup("now").and_then(|now| moment(&now));
-    let (Some(at), Some(now)) = (moment(&value), now) else { return "–".to_owned() };
+    let (Some(at), Some(now)) = (moment(value), now) else { return "–".to_owned() };
     distance(now - at)
 }
 
