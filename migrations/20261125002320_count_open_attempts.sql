@@ -1,6 +1,4 @@
--- How many attempts of each open state there are, without a long count: few are counted, many are estimated.
-
-CREATE INDEX attempts_open_status ON attempts (status) WHERE status IN ('created', 'ready', 'submitted', 'must_retry');
+-- How many attempts of a state there are, without a long count: few are counted by their index, many are estimated.
 
 CREATE FUNCTION estimate_attempts(wanted text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

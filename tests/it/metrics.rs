@@ -126,16 +126,23 @@ async fn gauges_show_what_stands_still() {
     )
     .await;
     app.sql(
-        "INSERT INTO breakers (vendor, queue, forced) VALUES ('software-secure', 'vendor', 'open')
-         ON CONFLICT (vendor) DO UPDATE SET forced = excluded.forced",
+        "INSERT INTO breakers (vendor, queue, state, forced) VALUES ('software-secure', 'vendor', 'open', 'open')
+         ON CONFLICT (vendor) DO UPDATE SET state = excluded.state, forced = excluded.forced",
+    )
+    .await;
+    app.sql(
+        "INSERT INTO retries (id, status, filter, rate, reason, created_by, created_at, total, retried, skipped)
+         VALUES (gen_random_uuid(), 'running', '{}', 1, 'made', 'somebody', now(), 9, 4, 2)",
     )
     .await;
     app.start_worker(&[vouch_common::domain::effect::Queue::Upkeep]);
     let page = wait_for("the gauges", async || {
         let page = page(&app).await;
-        (page["vouch_queue_jobs{queue=\"events\",place=\"dead\"}"] == 1.0).then_some(page)
+        // It is set after those that are looked at.
+        (page["vouch_retries_left"] == 3.0).then_some(page)
     })
     .await;
+    assert_eq!(page["vouch_queue_jobs{queue=\"events\",place=\"dead\"}"], 1.0);
     assert!(page["vouch_queue_paused_seconds{queue=\"mail\"}"] >= 3600.0);
     assert_eq!(page["vouch_queue_jobs{queue=\"mail\",place=\"scheduled\"}"], 1.0);
     assert_eq!(page["vouch_breaker_state{vendor=\"software-secure\",state=\"open\"}"], 1.0);

@@ -70,7 +70,8 @@ async fn an_attempt_is_one_trace_from_the_submission_to_the_mail() {
     let mails: Vec<&Span> = spans.iter().filter(|span| span.name == "job.send_email").collect();
     let mut parents: Vec<_> = mails.iter().map(|span| span.parent_span_id.clone()).collect();
     let mut wanted = vec![submission.span_id.clone(), apply.span_id.clone()];
-    (parents.sort(), wanted.sort()).0;
+    parents.sort();
+    wanted.sort();
     assert_eq!(parents, wanted, "one mail for the photos, one for the verdict");
     for sent in spans.iter().filter(|span| span.name == "far.send_mail") {
         assert!(mails.iter().any(|mail| mail.span_id == sent.parent_span_id));

@@ -17,10 +17,11 @@ use crate::services::Services;
 
 /// How often gauges are set.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How often a sample is taken, by one of all workers.
-const SAMPLE_PERIOD: Duration = Duration::from_secs(15);
-/// A look at the clock every 5 s must not miss the period by a hair and wait for the next.
-const SAMPLE_SLACK: Duration = Duration::from_secs(1);
+/// How often the servers are asked whether they are there.
+const WATCH_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a sample is taken, by one of all workers: every 15 s, and a second less, so that a look every 5 s does
+/// not miss it by a hair.
+const SAMPLE_PERIOD: Duration = Duration::from_secs(14);
 /// The name under which ticks of samples are taken.
 const SAMPLE: &str = "queue_samples";
 
@@ -33,9 +34,6 @@ pub async fn run(services: Services, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() {
         tokio::select! { () = stop.cancelled() => return, _ = ticks.tick() => {} }
-        let (database, redis, storage) =
-            tokio::join!(services.db().check(), services.redis().check(), services.objects().check());
-        numbers::show_servers(database.is_ok(), redis.is_ok(), storage.is_ok());
         match read_gauges::read(services.db()).await {
             Ok(gauges) => show(&gauges),
             Err(error) => tracing::debug!(error = %chain(&error), "no gauges; the database is away"),
@@ -44,8 +42,20 @@ pub async fn run(services: Services, stop: CancellationToken) {
     }
 }
 
+/// Shows whether the servers are there, until `stop`; every worker does, whatever its queues.
+pub async fn watch_servers(services: Services, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.is_cancelled() {
+        tokio::select! { () = stop.cancelled() => return, _ = ticks.tick() => {} }
+        let (database, redis, storage) =
+            tokio::join!(services.db().check(), services.redis().check(), services.objects().check());
+        numbers::show_servers(database.is_ok(), redis.is_ok(), storage.is_ok());
+    }
+}
+
 async fn sample(services: &Services) {
-    let sampled = match hand_out_jobs::take_tick(services.db(), SAMPLE, SAMPLE_PERIOD - SAMPLE_SLACK).await {
+    let sampled = match hand_out_jobs::take_tick(services.db(), SAMPLE, SAMPLE_PERIOD).await {
         Ok(true) => sample_queues::take(services.db()).await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),

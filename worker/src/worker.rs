@@ -29,6 +29,7 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
         }
         parts.spawn(monitor::run_queue(services.clone(), queue, concurrency, Arc::clone(&registry), stop.clone()));
     }
+    parts.spawn(gauges::watch_servers(services.clone(), stop.clone()));
     if options.has_relay {
         parts.spawn(relay::run(services.clone(), options.clone(), stop.clone()));
     }

@@ -52,8 +52,8 @@ fn documented(path: &str) -> (String, String) {
             None => (part.to_owned(), part.to_owned()),
         };
         parameters += usize::from(parameter.is_some());
-        pattern.push_str(&format!("/{numbered}"));
-        name.push_str(&format!("/{named}"));
+        pattern.extend(["/", &numbered]);
+        name.extend(["/", &named]);
     }
     (pattern, name)
 }

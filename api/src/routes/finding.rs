@@ -1,9 +1,11 @@
 //! What operators find and understand: attempts, jobs, groups of failures, and who did what.
 
 mod answers;
+mod story;
 mod wanted;
 
-pub(crate) use answers::{JobAnswer, TimelineAnswer, WaitsForAnswer};
+pub(crate) use answers::JobAnswer;
+pub(crate) use story::{TimelineAnswer, WaitsForAnswer};
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
@@ -40,6 +42,7 @@ pub struct Finding;
 impl Finding {
     /// Whose key this is
     #[oai(path = "/me", method = "get", tag = "super::answers::Tags::Operators")]
+    #[expect(clippy::unused_async, reason = "the macro awaits it")]
     async fn me(&self, key: AnyKey) -> Json<MeAnswer> {
         Json(MeAnswer::from(key.0))
     }

@@ -123,9 +123,10 @@ async fn with_job(conn: &mut Connection, (having, job): (&Having, &WithJob), pag
         Some(groups) => Among::Groups(groups.clone()),
         None => Among::queues(job.queue.as_deref(), job.kind.as_deref()),
     };
-    let (few, many) = (2 * (page.limit + 1), (LOOKED_AT_MAX / among.stretches().max(1)).max(2 * (page.limit + 1)));
+    let few = 2 * (page.limit + 1);
+    let many = LOOKED_AT_MAX / among.stretches().max(1);
     let mut found = Paged { items: Vec::new(), next: Some(page.after.unwrap_or(Key::LAST)) };
-    for looked_at in [few, many] {
+    for looked_at in std::iter::once(few).chain((many > few).then_some(many)) {
         let Some(after) = found.next else { break };
         let limit = page.limit - i64::try_from(found.items.len()).unwrap_or(0);
         if limit == 0 {

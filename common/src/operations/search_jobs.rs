@@ -34,7 +34,7 @@ pub struct JobFilter {
 }
 
 /// A lease, or a handing-out, is never longer: what is handed out or runs is due before.
-const LEASE_MAX: TimeDelta = TimeDelta::minutes(10);
+const LEASE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Candidates that are looked at for one page when few of them may be old enough: a page may be short, and the next
 /// one goes on.

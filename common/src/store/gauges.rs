@@ -39,7 +39,7 @@ pub(crate) async fn open_attempts(conn: &mut Connection) -> Result<Vec<(Status, 
         CROSS JOIN LATERAL (
             SELECT count(*) AS attempts FROM (
                 SELECT FROM attempts
-                WHERE attempts.status = open.status AND attempts.status IN ('created', 'ready', 'submitted', 'must_retry')
+                WHERE attempts.status = open.status
                 LIMIT $1) AS few
         ) AS counted
         "#,

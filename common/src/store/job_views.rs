@@ -62,7 +62,7 @@ pub(crate) async fn depths(conn: &mut Connection) -> Result<Vec<QueueDepth>, Sto
     let names: Vec<String> = Queue::ALL.iter().map(|queue| queue.as_str().to_owned()).collect();
     let rows = sqlx::query!(
         r#"
-        WITH dead AS (SELECT queue, sum(jobs)::bigint AS jobs FROM dead_tallies GROUP BY queue)
+        WITH dead AS MATERIALIZED (SELECT queue, sum(jobs)::bigint AS jobs FROM dead_tallies GROUP BY queue)
         SELECT wanted.queue AS "queue!", due.jobs AS "due!", due.oldest AS "oldest!",
                ahead.jobs AS "ahead!", ahead.dispatched AS "dispatched!", ahead.running AS "running!",
                CASE WHEN greatest(due.jobs, ahead.jobs) > $2 THEN estimate_jobs(wanted.queue, false) ELSE 0 END AS "all_about!",
