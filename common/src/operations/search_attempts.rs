@@ -123,18 +123,24 @@ async fn with_job(conn: &mut Connection, (having, job): (&Having, &WithJob), pag
         Some(groups) => Among::Groups(groups.clone()),
         None => Among::queues(job.queue.as_deref(), job.kind.as_deref()),
     };
-    let few = 2 * (page.limit + 1);
+    // Nearly always all of them fit; some attempts have two such jobs.
+    let few = page.limit + 1 + page.limit / 5;
     let many = LOOKED_AT_MAX / among.stretches().max(1);
     let mut found = Paged { items: Vec::new(), next: Some(page.after.unwrap_or(Key::LAST)) };
     for looked_at in std::iter::once(few).chain((many > few).then_some(many)) {
         let Some(after) = found.next else { break };
         let limit = page.limit - i64::try_from(found.items.len()).unwrap_or(0);
-        if limit == 0 {
+        if limit == 0 && found.next == found.items.last().map(Place::key) {
+            // The page was cut: there is another.
             break;
         }
         let keys = job_search::newest(conn, &among, Stretch { after, dead_before: None, limit: looked_at }).await?;
         let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
         let fitting = attempt_search::of_jobs(conn, &ids, having, job).await?;
+        if limit == 0 && !fitting.is_empty() {
+            // Behind a full page there is another.
+            break;
+        }
         let places = keys.iter().map(|key| Place { at: key.at, id: key.id, attempt: fitting.get(&key.id).copied() }).collect();
         let more = Paged::sift(places, (limit, looked_at), Place::key, Place::fits);
         found.items.extend(more.items);

@@ -75,8 +75,9 @@ impl Db {
     pub fn new(url: &str, connections_max: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("vouch")
-            // A statement that hangs must not hold a lease for ever.
-            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")])
+            // A statement that hangs must not hold a lease for ever. Ours read few rows: compiling one takes longer
+            // than running it, and a search of a few milliseconds would take a hundred.
+            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s"), ("jit", "off")])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
