@@ -25,6 +25,7 @@ mod processes;
 mod queue_history;
 mod results_callback;
 mod retries;
+mod retry_requests;
 mod reverification_mail;
 mod reverify;
 mod secrets;

@@ -94,7 +94,7 @@ pub async fn forget_retries(services: &Services) {
         Ok(0) => {}
         Ok(forgotten) => tracing::info!(forgotten, "items of old bulk retries were forgotten"),
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "old bulk retries could not be forgotten; the next sweep tries again")
+            tracing::warn!(error = %chain(&error), "old bulk retries could not be forgotten; the next sweep tries again");
         }
     }
 }

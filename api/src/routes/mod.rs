@@ -100,10 +100,10 @@ type Parts = (
     course_standing::CourseStandings,
     attempts::Attempts,
     machine_submission::MachineSubmissions,
-    finding::Finding,
-    (acting::Acting, retries::Retries),
     queues::Braking,
     queue_history::Numbers,
+    finding::Finding,
+    (acting::Acting, retries::Retries),
 );
 
 /// The documented part, under `/api/v1`.
@@ -119,10 +119,10 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         course_standing::CourseStandings,
         attempts::Attempts,
         machine_submission::MachineSubmissions,
-        finding::Finding,
-        (acting::Acting, retries::Retries),
         queues::Braking,
         queue_history::Numbers,
+        finding::Finding,
+        (acting::Acting, retries::Retries),
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

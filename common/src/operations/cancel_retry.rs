@@ -29,7 +29,7 @@ pub async fn cancel(db: &Db, id: RetryId, order: &Order, now: DateTime<Utc>) -> 
     let target = id.to_string();
     operator_actions::append(&mut tx, &Action { at: now, order, action: "retries.cancel", target: &target, detail }).await?;
     tx.commit().await?;
-    retry.status = "cancelled".to_owned();
+    "cancelled".clone_into(&mut retry.status);
     retry.finished_at = Some(now);
     Ok(retry)
 }

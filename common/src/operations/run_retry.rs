@@ -52,7 +52,7 @@ pub async fn run(db: &Db, lease: Lease, id: RetryId, now: DateTime<Utc>) -> Resu
         return Ok(Ran { retried: 0, skipped: 0, is_last: true });
     }
     let rate = Rate::new(i64::from(retry.rate)).map_err(|_| OperationError::Unreadable("the rate of a bulk retry"))?;
-    let items = retries::next_items(&mut tx, id, rate.chunk().into()).await?;
+    let items = retries::next_items(&mut tx, id, retry.retried + retry.skipped, rate.chunk().into()).await?;
     let retried = set_going(&mut tx, &retry, &items, now).await?;
     let all: Vec<i64> = items.iter().map(|item| item.position).collect();
     retries::mark(&mut tx, id, &all, &retried).await?;

@@ -110,7 +110,7 @@ pub(crate) async fn revive(
     Ok(rows.into_iter().map(|row| (JobId(row.id), row.subject.map(ReceiptId))).collect())
 }
 
-/// Writes a job for each of several attempts; their numbers, in the same order.
+/// Writes a job for each of several attempts, in the attempt's trace; their numbers, in the same order.
 pub(crate) async fn insert_each(conn: &mut Connection, new: &[(ReceiptId, Effect)]) -> Result<Vec<JobId>, StoreError> {
     if new.is_empty() {
         return Ok(Vec::new());
@@ -121,9 +121,11 @@ pub(crate) async fn insert_each(conn: &mut Connection, new: &[(ReceiptId, Effect
     let args: Vec<Value> = new.iter().map(|(_, effect)| effect.to_args()).collect();
     let ids = sqlx::query_scalar!(
         r#"
-        INSERT INTO jobs (subject, queue, kind, args)
-        SELECT subject, queue, kind, args FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])
+        INSERT INTO jobs (subject, queue, kind, args, trace)
+        SELECT subject, queue, kind, args, attempts.trace
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])
             WITH ORDINALITY AS new (subject, queue, kind, args, position)
+        JOIN attempts ON receipt_id = subject
         ORDER BY position
         RETURNING id
         "#,

@@ -156,16 +156,16 @@ pub(crate) struct Item {
     pub(crate) receipt: Option<ReceiptId>,
 }
 
-/// The next items of a bulk retry, in order.
-pub(crate) async fn next_items(conn: &mut Connection, id: RetryId, limit: i64) -> Result<Vec<Item>, StoreError> {
+/// The next items of a bulk retry: those after the first `dealt_with`.
+pub(crate) async fn next_items(conn: &mut Connection, id: RetryId, dealt_with: i64, limit: i64) -> Result<Vec<Item>, StoreError> {
     let rows = sqlx::query!(
         r#"
         SELECT position, job_id, receipt FROM retry_items
-        WHERE retry_id = $1 AND outcome IS NULL
+        WHERE retry_id = $1 AND position > $2 AND position <= $2 + $3
         ORDER BY position
-        LIMIT $2
         "#,
         id.0,
+        dealt_with,
         limit
     )
     .fetch_all(conn)

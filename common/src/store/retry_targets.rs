@@ -97,19 +97,12 @@ macro_rules! of_dead_jobs {
     };
 }
 
-/// A statement about the attempts that a filter fits, without those that a running bulk retry has. `stuck` is the newest
-/// dead job of an attempt.
+/// A statement about the attempts that a filter fits, without those that a running bulk retry has.
 macro_rules! of_attempts {
     ($query:ident [$($output:tt)*], $head:tt, $tail:tt, $filter:expr $(, $more:expr)*) => {
         sqlx::$query!(
             $($output)*
             $head + r#"
-            FROM attempts
-            LEFT JOIN LATERAL (
-                SELECT id, queue, kind, fingerprint, error_class, error_code, last_error FROM jobs
-                WHERE jobs.subject = attempts.receipt_id AND jobs.dead_at IS NOT NULL
-                ORDER BY id DESC LIMIT 1
-            ) AS stuck ON true
             WHERE attempts.status = $1
               AND ($2::text IS NULL OR attempts.error_code = $2)
               AND ($3::bigint IS NULL OR attempts.user_id = $3)
@@ -140,10 +133,14 @@ macro_rules! of_attempts {
     };
 }
 
-/// Plans each statement of this transaction for the fields that its filter has. A plan for any filter would read
-/// every dead job.
+/// Plans each statement of this transaction for the fields that its filter has, since a plan for any filter would read
+/// every dead job; and gives it longer than the daily work, since it may fit all of them.
 pub(crate) async fn plan_for_filter(conn: &mut Connection) -> Result<(), StoreError> {
-    sqlx::query!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)").fetch_one(conn).await?;
+    sqlx::query!(
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true) AS plan, set_config('statement_timeout', '120s', true) AS timeout"
+    )
+    .fetch_one(conn)
+    .await?;
     Ok(())
 }
 
@@ -166,7 +163,7 @@ pub(crate) async fn freeze(conn: &mut Connection, id: RetryId, filter: &RetryFil
             of_attempts!(
                 query [],
                 "INSERT INTO retry_items (retry_id, position, receipt)
-                 SELECT $9, row_number() OVER (ORDER BY attempts.id), attempts.receipt_id",
+                 SELECT $9, row_number() OVER (ORDER BY attempts.id), attempts.receipt_id FROM attempts",
                 "",
                 filter,
                 id.0
@@ -203,11 +200,14 @@ pub(crate) async fn groups(conn: &mut Connection, filter: &RetryFilter) -> Resul
                 query_as [Group,],
                 r#"
                 SELECT found.*, error_groups.message AS "message?" FROM (
-                    SELECT stuck.fingerprint AS "fingerprint?",
-                           coalesce(stuck.queue, CASE attempts.status WHEN 'created' THEN 'photos' ELSE 'vendor' END) AS "queue!",
-                           coalesce(stuck.kind, CASE attempts.status WHEN 'created' THEN 'prepare_photos' ELSE 'submit_to_vendor' END)
-                               AS "kind!",
+                    SELECT stuck.fingerprint AS "fingerprint?", way.queue AS "queue!", way.kind AS "kind!",
                            stuck.error_class AS "error_class?", coalesce(stuck.error_code, '') AS "error_code!", count(*) AS "count!"
+                    FROM attempts
+                    JOIN (VALUES ('created', 'photos', 'prepare_photos'), ('ready', 'vendor', 'submit_to_vendor'),
+                                 ('must_retry', 'vendor', 'submit_to_vendor'), ('submitted', 'vendor', 'submit_to_vendor'))
+                         AS way (status, queue, kind) ON way.status = attempts.status
+                    LEFT JOIN jobs AS stuck
+                           ON stuck.subject = attempts.receipt_id AND stuck.kind = way.kind AND stuck.dead_at IS NOT NULL
                 "#,
                 r#"
                     GROUP BY 1, 2, 3, 4, 5
@@ -242,11 +242,14 @@ pub(crate) async fn samples(conn: &mut Connection, filter: &RetryFilter, limit: 
             of_attempts!(
                 query_as [Sample,],
                 r#"
-                SELECT stuck.id AS "job_id?", attempts.receipt_id AS "receipt?",
-                       coalesce(stuck.queue, CASE attempts.status WHEN 'created' THEN 'photos' ELSE 'vendor' END) AS "queue!",
-                       coalesce(stuck.kind, CASE attempts.status WHEN 'created' THEN 'prepare_photos' ELSE 'submit_to_vendor' END)
-                           AS "kind!",
+                SELECT stuck.id AS "job_id?", attempts.receipt_id AS "receipt?", way.queue AS "queue!", way.kind AS "kind!",
                        stuck.error_class AS "error_class?", stuck.last_error AS "last_error?"
+                FROM attempts
+                JOIN (VALUES ('created', 'photos', 'prepare_photos'), ('ready', 'vendor', 'submit_to_vendor'),
+                             ('must_retry', 'vendor', 'submit_to_vendor'), ('submitted', 'vendor', 'submit_to_vendor'))
+                     AS way (status, queue, kind) ON way.status = attempts.status
+                LEFT JOIN jobs AS stuck
+                       ON stuck.subject = attempts.receipt_id AND stuck.kind = way.kind AND stuck.dead_at IS NOT NULL
                 "#,
                 "ORDER BY attempts.id LIMIT $9",
                 filter,
