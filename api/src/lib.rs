@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod error;
 pub mod extract;
+mod ops;
 pub mod pages;
 pub mod routes;
 pub mod state;

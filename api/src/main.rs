@@ -53,8 +53,10 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopping = state.clone();
     let stop = async move {
         tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        stopping.stop();
         tracing::info!("stopping: running requests are finished");
     };
     tracing::info!(address = %listen, "listening");

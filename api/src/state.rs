@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use vouch_common::{
     adapters::{
         objects::{Objects, ObjectsError},
@@ -39,6 +40,7 @@ struct Parts {
     settings: Settings,
     clock: SharedClock,
     numbers: Option<Numbers>,
+    is_stopping: watch::Sender<bool>,
 }
 
 /// Why the api can't be set up.
@@ -96,7 +98,10 @@ impl AppState {
         let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
         let pages = Pages::new(settings.public_url.scheme() == "https").map_err(SetUpError::Pages)?;
         let waker = Waker::start(Arc::clone(&redis));
-        Ok(Self(Arc::new(Parts { db, objects, redis, waker, tokens, countries, pages, ecommerce, settings, clock, numbers })))
+        let is_stopping = watch::Sender::new(false);
+        let parts =
+            Parts { db, objects, redis, waker, tokens, countries, pages, ecommerce, settings, clock, numbers, is_stopping };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// The database.
@@ -156,6 +161,17 @@ impl AppState {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.0.clock.now()
+    }
+
+    /// Ends the answers that would go on for ever: the program stops.
+    pub fn stop(&self) {
+        self.0.is_stopping.send_replace(true);
+    }
+
+    /// Waits until the program stops.
+    pub async fn stopped(&self) {
+        // The sender lives as long as this state, so there is always a word to wait for.
+        let _ = self.0.is_stopping.subscribe().wait_for(|is_stopping| *is_stopping).await;
     }
 
     /// The numbers of this process, as Prometheus reads them.

@@ -31,6 +31,10 @@ const STYLES: [&str; 2] = [include_str!("../../pages/styles/base.css"), include_
 
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::of_text("vouch.js", "text/javascript; charset=utf-8", &SCRIPTS));
 static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::of_text("vouch.css", "text/css; charset=utf-8", &STYLES));
+static CONSOLE_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::of_text("ops.js", "text/javascript; charset=utf-8", &[include_str!("../../pages/ops/ops.js")]));
+static CONSOLE_STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::of_text("ops.css", "text/css; charset=utf-8", &[include_str!("../../pages/ops/ops.css")]));
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::of_text("icon.svg", "image/svg+xml", &[include_str!("../../pages/styles/icon.svg")]));
 static SOUND: LazyLock<Asset> =
@@ -97,6 +101,24 @@ pub fn capture_sound_url() -> &'static str {
     &SOUND.url
 }
 
+/// The address of the operators' console's script.
+#[must_use]
+pub fn console_script_url() -> &'static str {
+    &CONSOLE_SCRIPT.url
+}
+
+/// The address of the operators' console's style.
+#[must_use]
+pub fn console_style_url() -> &'static str {
+    &CONSOLE_STYLE.url
+}
+
+/// The address of the small picture of the browser's tab.
+#[must_use]
+pub fn icon_url() -> &'static str {
+    &ICON.url
+}
+
 /// The routes of the assets, to be nested under `/verify_student/static`.
 #[must_use]
 pub fn static_routes() -> Route {
@@ -106,7 +128,10 @@ pub fn static_routes() -> Route {
 #[handler]
 fn serve(Path(file): Path<String>) -> Response {
     let reasons = REASONS.iter().map(|(_, asset)| asset);
-    let found = [script(), style(), icon(), sound()].into_iter().chain(reasons).find(|asset| asset.file == file);
+    let found = [script(), style(), icon(), sound(), &CONSOLE_SCRIPT, &CONSOLE_STYLE]
+        .into_iter()
+        .chain(reasons)
+        .find(|asset| asset.file == file);
     let Some(asset) = found else {
         return Response::builder().status(StatusCode::NOT_FOUND).content_type("text/plain; charset=utf-8").body("Not found.");
     };

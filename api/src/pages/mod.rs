@@ -16,7 +16,7 @@ use poem::{Request, Response, http::StatusCode};
 use serde_json::Value;
 
 pub use self::{
-    assets::{capture_sound_url, static_routes},
+    assets::{capture_sound_url, console_script_url, console_style_url, icon_url, static_routes},
     catalogue::CatalogueError,
 };
 use self::{catalogue::Texts, language::Language, view::View, visitor::Visitor};

@@ -34,6 +34,8 @@ pub mod submit_photos;
 pub mod users;
 pub mod vendor_callback;
 
+use std::sync::Arc;
+
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Route, get, post};
 use poem_openapi::OpenApiService;
 
@@ -42,6 +44,7 @@ use vouch_common::domain::{pay_and_verify::Message, vendor_format::VendorFormat}
 use crate::{
     error,
     extract::{body, submission_form::BODY_BYTES_MAX},
+    ops::{self, Api},
     pages,
     state::AppState,
 };
@@ -53,6 +56,10 @@ const INTERFACE_VERSION: &str = "1.0";
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
+    let (description, pages) = (api.spec_endpoint(), api.redoc());
+    let interface: Api = Arc::new(
+        api.into_endpoint().before(bounded).catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed(),
+    );
     // A deployment speaks one format; the other one's path is not there.
     let callbacks = match state.settings().vendor.format {
         VendorFormat::SoftwareSecure => Route::new().at("/verify_student/results_callback", post(results_callback::receive)),
@@ -80,9 +87,10 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics_page))
-        .at("/openapi.json", api.spec_endpoint())
-        .nest("/docs", api.redoc())
-        .nest("/api/v1", api.into_endpoint().before(bounded).catch_all_error(error::problem_of))
+        .at("/openapi.json", description)
+        .nest("/docs", pages)
+        .nest("/ops", ops::routes(Arc::clone(&interface), &state))
+        .nest("/api/v1", interface)
         .with(poem::middleware::CookieJarManager::new())
         .with(poem::middleware::CatchPanic::new())
         .around(health::told)

@@ -21,14 +21,14 @@ const STEPS: [&str; 7] = [
     "enrollment-confirmation-step",
 ];
 
-struct Shots<'a> {
-    browser: &'a Browser,
-    folder: PathBuf,
+pub(super) struct Shots<'a> {
+    pub(super) browser: &'a Browser,
+    pub(super) folder: PathBuf,
 }
 
 impl Shots<'_> {
     /// A wide and a narrow screen, by day and by night.
-    async fn take(&self, name: &str) {
+    pub(super) async fn take(&self, name: &str) {
         for (width, height, kind) in [(1280, 900, "wide"), (390, 844, "phone")] {
             for is_dark in [false, true] {
                 let light = if is_dark { "dark" } else { "light" };
@@ -39,12 +39,18 @@ impl Shots<'_> {
     }
 }
 
-#[tokio::test]
-#[ignore = "makes pictures for people"]
-async fn pictures_of_every_page() {
+/// Where the pictures go.
+pub(super) fn folder() -> PathBuf {
     let folder = std::env::var("VOUCH_SHOTS").map_or_else(|_| std::env::temp_dir().join("vouch-shots"), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     println!("{}", folder.display());
+    folder
+}
+
+#[tokio::test]
+#[ignore = "makes pictures for people"]
+async fn pictures_of_every_page() {
+    let folder = folder();
     let vouch = StandIn::start().await;
     let browser = Browser::start(Camera::Shows(samples::bytes("good/face-1920.jpg")), "en").await;
     let shots = Shots { browser: &browser, folder };

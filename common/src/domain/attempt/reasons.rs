@@ -114,6 +114,14 @@ fn intake_text(category: &str, reason: &str) -> Option<String> {
     })
 }
 
+/// What somebody who denies by hand may tell the learner: category and reason as the vendor writes them, and the
+/// words, each once.
+pub fn choices() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let firsts =
+        TEXTS.iter().enumerate().filter(|(place, entry)| TEXTS.iter().position(|other| other.2 == entry.2) == Some(*place));
+    firsts.map(|(_, (category, reason, words, _))| (*category, *reason, *words))
+}
+
 /// Every text that [`texts`] may give, with a code that does not change when its words do: pages find their
 /// translation and their advice by it. Two reasons with the same text share a code.
 pub fn coded_texts() -> impl Iterator<Item = (String, &'static str)> {

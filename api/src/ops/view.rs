@@ -1,0 +1,169 @@
+//! From facts to HTML: the templates, and what every page is given.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use minijinja::{Environment, Value as Shown, context, syntax::SyntaxConfig, value::Serde};
+use poem::{Response, http::StatusCode};
+use serde_json::{Value, json};
+use vouch_common::telemetry::chain;
+
+use super::{client::Refusal, session::Flash, visit::Me, words};
+use crate::pages;
+
+/// The templates by their names.
+const TEMPLATES: [(&str, &str); 25] = [
+    ("layout.html", include_str!("../../pages/ops/layout.html")),
+    ("parts.html", include_str!("../../pages/ops/parts.html")),
+    ("sign-in.html", include_str!("../../pages/ops/sign-in.html")),
+    ("detour.html", include_str!("../../pages/ops/detour.html")),
+    ("problem.html", include_str!("../../pages/ops/problem.html")),
+    ("overview.html", include_str!("../../pages/ops/overview.html")),
+    ("overview-now.html", include_str!("../../pages/ops/overview-now.html")),
+    ("history.html", include_str!("../../pages/ops/history.html")),
+    ("search.html", include_str!("../../pages/ops/search.html")),
+    ("errors.html", include_str!("../../pages/ops/errors.html")),
+    ("errors-now.html", include_str!("../../pages/ops/errors-now.html")),
+    ("attempt.html", include_str!("../../pages/ops/attempt.html")),
+    ("attempt-now.html", include_str!("../../pages/ops/attempt-now.html")),
+    ("attempt-confirm.html", include_str!("../../pages/ops/attempt-confirm.html")),
+    ("jobs.html", include_str!("../../pages/ops/jobs.html")),
+    ("job.html", include_str!("../../pages/ops/job.html")),
+    ("job-drop.html", include_str!("../../pages/ops/job-drop.html")),
+    ("retries.html", include_str!("../../pages/ops/retries.html")),
+    ("retries-now.html", include_str!("../../pages/ops/retries-now.html")),
+    ("retry.html", include_str!("../../pages/ops/retry.html")),
+    ("retry-now.html", include_str!("../../pages/ops/retry-now.html")),
+    ("retry-new.html", include_str!("../../pages/ops/retry-new.html")),
+    ("queue.html", include_str!("../../pages/ops/queue.html")),
+    ("breaker.html", include_str!("../../pages/ops/breaker.html")),
+    ("audit.html", include_str!("../../pages/ops/audit.html")),
+];
+
+/// What a page shows.
+pub(super) struct Page {
+    template: &'static str,
+    title: String,
+    /// The part of the console that it belongs to, as the navigation names it.
+    section: &'static str,
+    facts: Value,
+    status: StatusCode,
+}
+
+impl Page {
+    pub(super) fn new(template: &'static str, section: &'static str, title: impl Into<String>, facts: Value) -> Self {
+        Self { template, title: title.into(), section, facts, status: StatusCode::OK }
+    }
+
+    /// With what the api said to the form that was sent, and with the form's contents.
+    #[must_use]
+    pub(super) fn refused(mut self, refusal: &Refusal, action: &str, fields: &Value) -> Self {
+        self.status = refusal.status;
+        if let Some(facts) = self.facts.as_object_mut() {
+            facts.insert("tried".to_owned(), json!({ "action": action, "detail": refusal.detail, "fields": fields }));
+        }
+        self
+    }
+
+    pub(super) fn problem(refusal: &Refusal) -> Self {
+        let title = match refusal.status {
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::FORBIDDEN => "This key may not do that",
+            StatusCode::BAD_REQUEST => "That makes no sense",
+            StatusCode::CONFLICT => "That does not fit",
+            _ => "That did not work",
+        };
+        let mut page = Self::new("problem.html", "", title, json!({ "detail": refusal.detail }));
+        page.status = refusal.status;
+        page
+    }
+}
+
+/// What stands around the facts.
+pub(super) struct Frame<'a> {
+    /// Who is signed in, if anybody.
+    pub(super) me: Option<&'a Me>,
+    pub(super) csrf: &'a str,
+    pub(super) theme: &'static str,
+    pub(super) flash: Option<&'a Flash>,
+    pub(super) address: &'a str,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// The templates, with the words that they use.
+pub(super) fn templates() -> Environment<'static> {
+    let mut environment = Environment::new();
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    for (name, source) in TEMPLATES {
+        if let Err(error) = environment.add_template(name, source) {
+            tracing::error!(error = %chain(&error), template = name, "a template of the console can't be read");
+        }
+    }
+    words::add_to(&mut environment);
+    environment
+}
+
+/// A whole page as an answer.
+pub(super) fn answer(templates: &Environment<'_>, frame: &Frame<'_>, page: &Page) -> Response {
+    match render(templates, frame, page.template, (&page.title, page.section), &page.facts) {
+        Ok(html) => Response::builder().status(page.status).content_type("text/html; charset=utf-8").body(html),
+        Err(error) => {
+            tracing::error!(error = %chain(&error), template = page.template, "a page of the console can't be shown");
+            let body = "Something went wrong on our side. Nothing was changed.";
+            Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).content_type("text/plain; charset=utf-8").body(body)
+        }
+    }
+}
+
+/// A part of a page, to take the place of the one that is shown.
+pub(super) fn part(
+    templates: &Environment<'_>,
+    frame: &Frame<'_>,
+    template: &str,
+    facts: &Value,
+) -> Result<String, minijinja::Error> {
+    render(templates, frame, template, ("", ""), facts)
+}
+
+/// A page that only leads on to the same address, which the browser then asks for with its cookies.
+pub(super) fn detour(templates: &Environment<'_>, address: &str) -> Response {
+    let frame = Frame { me: None, csrf: "", theme: "auto", flash: None, address, now: DateTime::UNIX_EPOCH };
+    answer(templates, &frame, &Page::new("detour.html", "", "One moment", json!({})))
+}
+
+fn render(
+    templates: &Environment<'_>,
+    frame: &Frame<'_>,
+    template: &str,
+    (title, section): (&str, &str),
+    facts: &Value,
+) -> Result<String, minijinja::Error> {
+    templates.get_template(template)?.render(context! {
+        title => title,
+        section => section,
+        facts => Shown::from(Serde(facts)),
+        me => frame.me.map(|me| Shown::from(Serde(json!({ "name": me.name, "role": me.role })))),
+        may_act => frame.me.is_some_and(Me::may_act),
+        csrf => frame.csrf,
+        theme => frame.theme,
+        flash => frame.flash.map(|flash| Shown::from(Serde(json!({ "text": flash.text, "more": flash.more })))),
+        address => frame.address,
+        now => frame.now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        script_url => pages::console_script_url(),
+        style_url => pages::console_style_url(),
+        icon_url => pages::icon_url(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_read() {
+        let environment = templates();
+        for (name, _) in TEMPLATES {
+            assert!(environment.get_template(name).is_ok(), "{name}");
+        }
+    }
+}
