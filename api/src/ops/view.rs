@@ -159,6 +159,42 @@ fn render(
 mod tests {
     use super::*;
 
+    /// By WCAG: how light a colour such as `#1a222c` or `#fff` is.
+    fn luminance(colour: &str) -> f64 {
+        let digits = colour.trim_start_matches('#');
+        let step = digits.len() / 3;
+        let part = |place: usize| {
+            let digits = digits[place * step..][..step].repeat(3 - step);
+            let value = f64::from(u8::from_str_radix(&digits, 16).unwrap()) / 255.0;
+            if value <= 0.03928 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(1) + 0.0722 * part(2)
+    }
+
+    #[test]
+    fn every_text_stands_out_from_its_ground_by_day_and_by_night() {
+        let style = include_str!("../../pages/ops/ops.css");
+        let colour = |name: &str, place: usize| {
+            let pair = style.split(&format!("--{name}: light-dark(")).nth(1).unwrap().split(')').next().unwrap();
+            luminance(pair.split(", ").nth(place).unwrap())
+        };
+        let grounds = ["ground", "card", "raised"];
+        let plain = ["ink", "soft", "accent", "bad"].into_iter().flat_map(|text| grounds.map(|ground| (text, ground, 4.5)));
+        let lines = ["edge", "l0", "l1", "l2", "l3", "l4", "l5", "l6"].map(|line| (line, "card", 3.0));
+        let marked = ["good", "warn", "bad", "info"].map(|kind| [(kind, kind), ("ink", kind)]).concat();
+        let marked = marked.into_iter().map(|(text, kind)| (text, format!("{kind}-ground")));
+        let others = [("accent", "tint"), ("ink", "tint"), ("accent-ink", "accent"), ("accent-ink", "accent-over")];
+        let pairs = plain.chain(lines).map(|(text, ground, least)| (text, ground.to_owned(), least));
+        let pairs = pairs.chain(marked.map(|(text, ground)| (text, ground, 4.5)));
+        for (text, ground, least) in pairs.chain(others.map(|(text, ground)| (text, ground.to_owned(), 4.5))) {
+            for place in 0..2 {
+                let (one, other) = (colour(text, place), colour(&ground, place));
+                let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+                assert!(contrast >= least, "{text} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+
     #[test]
     fn every_template_can_be_read() {
         let environment = templates();

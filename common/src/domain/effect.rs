@@ -234,6 +234,7 @@ impl Effect {
             "update_credit_requirement" => Queue::Credit,
             "send_email" => Queue::Mail,
             "track_event" => Queue::Events,
+            "retry_batch" => Queue::Upkeep,
             _ => return None,
         })
     }

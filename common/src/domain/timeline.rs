@@ -280,6 +280,7 @@ pub fn step(kind: &str) -> String {
         "update_credit_requirement" => "Updating the credit".to_owned(),
         "send_email" => "Writing to the learner".to_owned(),
         "track_event" => "Telling analytics".to_owned(),
+        "retry_batch" => "A bulk retry".to_owned(),
         other => format!("The job {other}"),
     }
 }

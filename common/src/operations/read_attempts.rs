@@ -7,7 +7,7 @@ use crate::{
     domain::{
         attempt::Attempt,
         ids::{ReceiptId, UserId},
-        job::OpenJob,
+        job::{self, OpenJob},
         timeline::{self, AttemptEvent, Entry},
         verification::{self, Validity, Verification},
         waiting::{self, Standing, Waiting},
@@ -54,11 +54,12 @@ pub async fn read(db: &Db, receipt: ReceiptId, now: DateTime<Utc>) -> Result<Opt
     let calls = callbacks::list(&mut conn, attempt.id).await?;
     let jobs: Vec<OpenJob> = job_rows::of_attempts(&mut conn, &[receipt.0]).await?.into_iter().map(|row| row.job).collect();
     let brakes = brakes::list_on(&mut conn).await?;
+    let trace = attempts::trace_of(&mut conn, attempt.id).await?;
     let standing = Standing { status: attempt.status, updated_at: attempt.updated_at, submitted_at: attempt.submitted_at };
     Ok(Some(AttemptView {
         timeline: timeline::tell(&events, &runs, &calls, &jobs),
         waits_for: waiting::find(standing, &jobs, &brakes, now),
-        trace_id: timeline::trace_of(&runs, &jobs),
+        trace_id: job::trace_id(trace.as_deref()).or_else(|| timeline::trace_of(&runs, &jobs)),
         attempt,
         copy_id_photo_from,
         checkpoints,
