@@ -109,7 +109,7 @@ mod tests {
         let usual =
             [("VOUCH_VENDOR_URL", "http://vendor/"), ("VOUCH_VENDOR_ACCESS_KEY", "key"), ("VOUCH_VENDOR_SECRET_KEYS", WHSEC)];
         let source = Source::from_pairs(usual.into_iter().chain(pairs.iter().copied()));
-        let error = Settings::read(&source, program).err().expect("other settings are missing");
+        let error = Settings::read(&source, program).expect_err("other settings are missing");
         let is_asked = |fault: &String| fault.contains("VOUCH_VENDOR") || fault.contains("VOUCH_CALLBACK");
         error.faults.into_iter().filter(|fault| is_asked(fault) && !fault.contains("RSA_PUBLIC_KEY")).collect()
     }
@@ -154,7 +154,7 @@ mod tests {
             assert!(odd.len() == 1 && odd[0].starts_with(&expected), "{odd:?}");
             assert!(!odd[0].contains("hush") && !odd[0].contains("!!!"), "{odd:?}");
         }
-        let many = vec![WHSEC; 11].join(",");
+        let many = [WHSEC; 11].join(",");
         assert!(faults(Program::Api, &[("VOUCH_VENDOR_SECRET_KEYS", &many)])[0].contains("at most 10"));
         assert!(
             faults(Program::Api, &[("VOUCH_VENDOR_FORMAT", "software-secure"), ("VOUCH_VENDOR_SECRET_KEYS", "hush")]).is_empty()
