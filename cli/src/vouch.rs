@@ -14,6 +14,7 @@ use crate::{
         retries::Retries,
         shell::{Completions, Man},
         simulate_vendor::SimulateVendor,
+        users::Users,
     },
     dev::Dev,
     failure::EXIT_CODES,
@@ -36,6 +37,8 @@ enum Command {
     Attempts(Attempts),
     /// Set many going again, at a rate; watch and cancel it
     Retries(Retries),
+    /// Verify learners without photos
+    Users(Users),
     /// See the queues, pause, resume and limit them, work the breakers
     Queues(Queues),
     /// Find, retry and drop jobs
@@ -81,6 +84,7 @@ impl Vouch {
         match self.command {
             Command::Attempts(attempts) => attempts.run(looks).await,
             Command::Retries(retries) => retries.run(looks).await,
+            Command::Users(users) => users.run(looks).await,
             Command::Queues(queues) => queues.run(looks).await,
             Command::Jobs(jobs) => jobs.run(looks).await,
             Command::Errors(errors) => errors.run(looks).await,

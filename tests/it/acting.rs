@@ -394,3 +394,15 @@ async fn a_worker_that_comes_back_from_the_dead_can_not_touch_a_job_that_was_ret
     assert!(vouch_common::operations::settle_job::finish(db, lease).await.is_err());
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos' AND dead_at IS NULL").await, 1);
 }
+
+#[tokio::test]
+async fn an_attempt_whose_upload_is_lost_is_denied_and_its_job_and_uploads_go() {
+    let app = TestApp::without_worker().await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.sql("UPDATE jobs SET dead_at = now(), error_class = 'upload_missing' WHERE kind = 'prepare_photos'").await;
+    let (code, answer) = post(&app, &format!("attempts/{receipt}/deny"), &json!({ "reason": WHY })).await;
+    assert_eq!((code, &answer["status"]), (200, &json!("denied")));
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM attempts WHERE face_upload IS NOT NULL OR photo_id_upload IS NOT NULL").await, 0);
+    assert_eq!(app.get("users/7/verification").await["status"], "must_reverify");
+}

@@ -327,3 +327,18 @@ async fn completions_and_the_manual_name_every_command() {
         assert!(run(program(), &words).await.done().contains("Usage: vouch"), "{name}");
     }
 }
+
+#[tokio::test]
+async fn learners_are_verified_without_photos_and_who_is_verified_already_is_named() {
+    let app = TestApp::without_worker().await;
+    for user in [7, 8] {
+        app.put_user(user, "Sofia Marek").await;
+    }
+    let rows = act(&app, &["users", "verify", "7"]).await.rows();
+    assert_eq!(rows[0][1], "approved");
+    act(&app, &["users", "verify", "7"]).await.refused(3, "verified until");
+    act(&app, &["users", "verify", "9"]).await.refused(4, "not known");
+    act(&app, &["users", "verify", "7", "8"]).await.refused(6, "1 of 2 done");
+    vouch(&app, &["users", "verify", "7"]).await.refused(2, "--reason");
+    assert_eq!(app.count("SELECT count(*) FROM operator_actions WHERE action = 'user.verify'").await, 2);
+}

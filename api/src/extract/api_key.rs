@@ -12,6 +12,8 @@ use crate::{error::Fault, state::AppState};
 /// Whom a key belongs to.
 #[derive(Debug, Clone)]
 pub struct Caller {
+    /// The key's number; none for the key that the settings give.
+    pub id: Option<i64>,
     /// The key's name, for the audit.
     pub name: String,
     /// What it may do.
@@ -105,11 +107,11 @@ async fn check(request: &Request, key: &str, scopes: &[&str]) -> poem::Result<Ca
 async fn recognise(request: &Request, key: &str) -> poem::Result<Caller> {
     let state = request.data::<AppState>().ok_or(Fault::Internal)?;
     if is_bootstrap_key(state, key) {
-        return Ok(Caller { name: "bootstrap".to_owned(), scopes: vec!["admin".to_owned()] });
+        return Ok(Caller { id: None, name: "bootstrap".to_owned(), scopes: vec!["admin".to_owned()] });
     }
     let found = api_keys::recognise(state.db(), key, state.now()).await.map_err(Fault::from)?;
-    let (name, scopes) = found.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
-    Ok(Caller { name, scopes })
+    let key = found.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
+    Ok(Caller { id: Some(key.id), name: key.name, scopes: key.scopes })
 }
 
 fn is_bootstrap_key(state: &AppState, key: &str) -> bool {

@@ -7,6 +7,7 @@ use vouch_common::domain::{
     attempt::Status,
     effect::{Effect, Queue},
     ids::ReceiptId,
+    operator::ACTIONS,
 };
 
 use super::{
@@ -141,19 +142,4 @@ const CLASSES: [&str; 11] = [
     "timeout",
     "panic",
     "no_outcome",
-];
-
-/// What the audit knows.
-const ACTIONS: [&str; 11] = [
-    "attempt.retry",
-    "attempt.approve",
-    "attempt.deny",
-    "job.retry",
-    "job.drop",
-    "retries.start",
-    "retries.cancel",
-    "queue.pause",
-    "queue.resume",
-    "queue.limit",
-    "breaker.force",
 ];

@@ -13,6 +13,7 @@ pub mod retries;
 mod series;
 pub mod shell;
 pub mod simulate_vendor;
+pub mod users;
 mod watch;
 
 use anyhow::{Context, Result};

@@ -35,9 +35,9 @@ pub struct SimulateVendor {
     /// Key of the face photos, in hex; for software-secure only
     #[arg(long, env = "VOUCH_VENDOR_FACE_KEY", hide_env_values = true)]
     face_key: Option<String>,
-    /// The wire format: sealed or software-secure
-    #[arg(long, env = "VOUCH_VENDOR_FORMAT", default_value = "sealed", value_parser = parse_format)]
-    format: VendorFormat,
+    /// The wire format: sealed or software-secure; by default the latter if there is a face key
+    #[arg(long, env = "VOUCH_VENDOR_FORMAT", value_parser = parse_format)]
+    format: Option<VendorFormat>,
     /// A file to which what it sees is appended, one JSON object a line
     #[arg(long)]
     journal: Option<PathBuf>,
@@ -78,7 +78,8 @@ impl SimulateVendor {
             None => Script::default(),
         };
         let secret = self.secret_key.split(',').next().unwrap_or_default().trim().to_owned();
-        let (secret_key, format) = match self.format {
+        let by_default = if self.face_key.is_some() { VendorFormat::SoftwareSecure } else { VendorFormat::Sealed };
+        let (secret_key, format) = match self.format.unwrap_or(by_default) {
             VendorFormat::Sealed => (parse_secret(&secret).context("the secret can't be used")?, WireFormat::Sealed),
             VendorFormat::SoftwareSecure => {
                 let face_key = self.face_key.as_deref().context("software-secure needs --face-key")?.trim();

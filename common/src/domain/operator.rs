@@ -4,7 +4,7 @@
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// What operators do, as the audit names it.
-pub const ACTIONS: [&str; 11] = [
+pub const ACTIONS: [&str; 12] = [
     "attempt.retry",
     "attempt.approve",
     "attempt.deny",
@@ -16,6 +16,7 @@ pub const ACTIONS: [&str; 11] = [
     "queue.resume",
     "queue.limit",
     "breaker.force",
+    "user.verify",
 ];
 
 /// Who asks, and why.

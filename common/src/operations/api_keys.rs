@@ -10,7 +10,7 @@ use crate::{
     secret::Secret,
     store::{
         Db,
-        api_keys::{self, ApiKeyView, NewApiKey},
+        api_keys::{self, ApiKeyView, LiveKey, NewApiKey},
     },
 };
 
@@ -43,7 +43,7 @@ pub async fn create(
 /// # Errors
 ///
 /// When the database is away.
-pub async fn recognise(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<(String, Vec<String>)>, OperationError> {
+pub async fn recognise(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<LiveKey>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     Ok(api_keys::find_live(&mut conn, &digest(key), now).await?)
 }

@@ -72,6 +72,10 @@ pub async fn decide(
         error_code: Some(""),
         ..Change::default()
     };
+    if attempt.status == Status::Created {
+        // Nobody prepares them any more; the objects go with the other leftovers.
+        attempts::forget_uploads(&mut tx, attempt.id).await?;
+    }
     settle_attempt::settle(&mut tx, &attempt, step, &change).await?;
     let detail = json!({ "from": attempt.status.as_str(), "to": status.as_str(), "jobs_removed": removed });
     let target = receipt.to_string();

@@ -21,6 +21,17 @@ pub struct ApiKeyView {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
+/// A key that is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveKey {
+    /// Its number.
+    pub id: i64,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
 /// A new key.
 pub(crate) struct NewApiKey<'a> {
     pub(crate) name: &'a str,
@@ -45,22 +56,18 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewApiKey<'_>) -> Result
 }
 
 /// Finds a key that holds at `now`: its name and scopes.
-pub(crate) async fn find_live(
-    conn: &mut Connection,
-    digest: &[u8],
-    now: DateTime<Utc>,
-) -> Result<Option<(String, Vec<String>)>, StoreError> {
-    let row = sqlx::query!(
+pub(crate) async fn find_live(conn: &mut Connection, digest: &[u8], now: DateTime<Utc>) -> Result<Option<LiveKey>, StoreError> {
+    Ok(sqlx::query_as!(
+        LiveKey,
         r#"
-        SELECT name, scopes FROM api_keys
+        SELECT id, name, scopes FROM api_keys
         WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
         "#,
         digest,
         now
     )
     .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| (row.name, row.scopes)))
+    .await?)
 }
 
 /// All keys, newest first, at most 1,000.

@@ -54,7 +54,7 @@ async fn a_denial_tells_the_learner_what_was_ticked_and_never_the_reason() {
     let receipt = app.submit(7, "Sofia Marek", json!({})).await;
     let desk = Desk::open(&app).await;
     let path = format!("/ops/attempts/{receipt}/deny");
-    let too_early = desk.send(&path, &[("reason", "a forgery")]).await;
+    let too_early = desk.send(&format!("/ops/attempts/{receipt}/approve"), &[("reason", "a forgery")]).await;
     assert_eq!(too_early.status, 409);
     assert!(too_early.text.contains("created") && too_early.text.contains(r#"value="a forgery""#), "{}", too_early.text);
     app.sql("UPDATE attempts SET status = 'submitted', submitted_at = now()").await;

@@ -75,7 +75,7 @@ pub const TABLE: [Rule; 10] = [
     },
     Rule {
         step: Move::DenyByHand,
-        from: &[MustRetry, Submitted, Approved, Denied],
+        from: &[Created, Ready, MustRetry, Submitted, Approved, Denied],
         ignored_in: &[],
         to: Denied,
         name: "denied_by_hand",
@@ -141,7 +141,7 @@ mod tests {
             (Move::Deny, [No, No, To(Denied), To(Denied), Same, Same]),
             (Move::SystemError, [No, No, To(MustRetry), To(MustRetry), Same, Same]),
             (Move::ApproveByHand, [No, No, To(Approved), To(Approved), Same, To(Approved)]),
-            (Move::DenyByHand, [No, No, To(Denied), To(Denied), To(Denied), To(Denied)]),
+            (Move::DenyByHand, [To(Denied), To(Denied), To(Denied), To(Denied), To(Denied), To(Denied)]),
             (Move::GrantByHand, [To(Approved), No, No, No, No, No]),
         ];
         assert_eq!(expected.len(), TABLE.len());

@@ -1,0 +1,71 @@
+//! `vouch users`: learners, as operators see to them. What `manual_verifications` did.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{approve_many, arguments, series};
+use crate::{
+    api::Access,
+    failure::EXIT_CODES,
+    out::{Looks, Session},
+    show::{Look, color_of, text_at},
+};
+
+/// Sees to learners, through the api.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct Users {
+    #[command(flatten)]
+    access: Access,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Verify learners without photos: somebody saw the person and the ID. Who is verified already is refused
+    Verify {
+        /// Their numbers
+        #[arg(value_name = "USER", required_unless_present = "users_file", value_parser = clap::value_parser!(i64).range(1..))]
+        users: Vec<i64>,
+        /// The learners whose numbers stand in this file, one a line; - is standard input
+        #[arg(long, value_name = "FILE", conflicts_with = "users")]
+        users_file: Option<PathBuf>,
+        /// Why, for the audit
+        #[arg(long, value_parser = arguments::reason)]
+        reason: String,
+    },
+}
+
+impl Users {
+    /// Runs the command.
+    ///
+    /// # Errors
+    ///
+    /// A [`crate::failure::Failure`].
+    pub async fn run(self, looks: &Looks) -> Result<()> {
+        let session = Session::open(&self.access, looks)?;
+        let Verb::Verify { users, users_file, reason } = self.verb;
+        let users = match users_file {
+            Some(file) => approve_many::read(&file)?,
+            None => users.iter().map(i64::to_string).collect(),
+        };
+        let document = json!({ "reason": reason });
+        series::each(
+            &session,
+            &users,
+            async |user| session.api.post(&["users", user, "verifications"], &document).await,
+            verified,
+        )
+        .await
+    }
+}
+
+/// The attempt by which a learner is verified: one line.
+fn verified(answer: &Value, look: &Look) -> String {
+    let status = text_at(answer, "/status");
+    format!("{}\t{}\n", text_at(answer, "/receipt_id"), look.paint(&status, color_of(&status)))
+}
