@@ -152,9 +152,7 @@ async fn what_does_not_fit_changes_nothing() {
             refused(act, 404, post(&app, &format!("attempts/{receipt}/{act}"), &why).await, &before).await;
         }
     }
-    for act in ["approve", "deny"] {
-        refused("not sent yet", 409, post(&app, &format!("attempts/{receipt}/{act}"), &why).await, &before).await;
-    }
+    refused("not sent yet", 409, post(&app, &format!("attempts/{receipt}/approve"), &why).await, &before).await;
     let odd = json!({ "reason": WHY, "learner_reasons": { "photoIdReasons": ["Ugly"] } });
     refused("no such reason", 400, post(&app, &format!("attempts/{receipt}/deny"), &odd).await, &before).await;
     refused("due", 409, post(&app, &format!("jobs/{job}/retry"), &why).await, &before).await;
@@ -393,16 +391,4 @@ async fn a_worker_that_comes_back_from_the_dead_can_not_touch_a_job_that_was_ret
     assert_eq!(post(&app, &format!("jobs/{}/retry", ticket.id), &json!({ "reason": WHY })).await.0, 200);
     assert!(vouch_common::operations::settle_job::finish(db, lease).await.is_err());
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos' AND dead_at IS NULL").await, 1);
-}
-
-#[tokio::test]
-async fn an_attempt_whose_upload_is_lost_is_denied_and_its_job_and_uploads_go() {
-    let app = TestApp::without_worker().await;
-    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
-    app.sql("UPDATE jobs SET dead_at = now(), error_class = 'upload_missing' WHERE kind = 'prepare_photos'").await;
-    let (code, answer) = post(&app, &format!("attempts/{receipt}/deny"), &json!({ "reason": WHY })).await;
-    assert_eq!((code, &answer["status"]), (200, &json!("denied")));
-    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 0);
-    assert_eq!(app.count("SELECT count(*) FROM attempts WHERE face_upload IS NOT NULL OR photo_id_upload IS NOT NULL").await, 0);
-    assert_eq!(app.get("users/7/verification").await["status"], "must_reverify");
 }

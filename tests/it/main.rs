@@ -18,6 +18,7 @@ mod finding;
 mod generated;
 mod ledger;
 mod lms;
+mod lost_uploads;
 mod metrics;
 mod migrations;
 mod pay_and_verify;
