@@ -175,6 +175,7 @@ impl World {
     fn tell_where_to_look(&self) {
         println!("\nWhere to look");
         println!("  sign in            {}/login", self.platform.url());
+        println!("  the console        {}/ops, with the key {}", self.api.url, self.api_key);
         println!("  the api's page     {}/docs", self.api.url);
         println!("  the vendor's view  http://{}/_journal", self.vendor.addr());
         println!("  mails              {}", self.dir.join("mail").display());

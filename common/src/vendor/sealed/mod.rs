@@ -8,7 +8,7 @@
 //! | `request` | the submission that goes to the vendor |
 //! | `callback` | the verdict that comes back |
 //!
-//! What not: sending, receiving, and what a verdict does. Why it is as it is: ADR 0014.
+//! What not: sending, receiving, and what a verdict does. Why it is as it is: ADR 0013.
 
 pub mod callback;
 pub mod key;
