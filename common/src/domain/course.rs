@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::keys::{CourseKey, UsageKey};
+use super::{
+    embargo::CountryRules,
+    keys::{CourseKey, UsageKey},
+};
 
 /// Where a reverification block stands in its course.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,19 +108,6 @@ pub struct CreditProvider {
     pub display_name: String,
 }
 
-/// Where a course may not be taken. Source: reference 4.10.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Embargo {
-    /// Whether the rules hold at all.
-    pub is_restricted: bool,
-    /// Which message a blocked learner sees.
-    pub message_key: String,
-    /// Only these countries, unless empty.
-    pub whitelist: Vec<String>,
-    /// Not these countries.
-    pub blacklist: Vec<String>,
-}
-
 /// What is told of a course's country rules; `None` leaves a part as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbargoUpdate {
@@ -135,27 +125,25 @@ pub struct EmbargoUpdate {
 const DEFAULT_MESSAGE: &str = "default";
 
 impl EmbargoUpdate {
-    /// The rules after this was told.
+    /// The rules after this was told, if any hold then.
     ///
     /// # Errors
     ///
     /// [`CourseFault::CountryInBothLists`].
-    pub fn after(&self, before: Option<Embargo>) -> Result<Embargo, CourseFault> {
-        let before = before.unwrap_or_else(|| Embargo {
-            is_restricted: false,
-            message_key: DEFAULT_MESSAGE.to_owned(),
-            whitelist: Vec::new(),
-            blacklist: Vec::new(),
-        });
-        let after = Embargo {
-            is_restricted: self.is_restricted,
+    pub fn after(&self, before: Option<CountryRules>) -> Result<Option<CountryRules>, CourseFault> {
+        if !self.is_restricted {
+            return Ok(None);
+        }
+        let before =
+            before.unwrap_or_else(|| CountryRules { message_key: DEFAULT_MESSAGE.to_owned(), ..CountryRules::default() });
+        let after = CountryRules {
             message_key: self.message_key.clone().unwrap_or(before.message_key),
             whitelist: self.whitelist.clone().unwrap_or(before.whitelist),
             blacklist: self.blacklist.clone().unwrap_or(before.blacklist),
         };
         match after.whitelist.iter().find(|country| after.blacklist.contains(country)) {
             Some(country) => Err(CourseFault::CountryInBothLists(country.clone())),
-            None => Ok(after),
+            None => Ok(Some(after)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     store::{
         Connection, Db,
         courses::{self, CourseDates},
-        deadlines, users,
+        deadlines, flow, users,
         users::User,
     },
 };
@@ -89,11 +89,11 @@ pub async fn put_course(
         put_credit(&mut tx, course, credit.as_ref()).await?;
     }
     if let Some(embargo) = &update.embargo {
-        let after = match embargo {
-            Some(told) => Some(told.after(courses::find_embargo(&mut tx, course).await?)?),
+        let rules = match embargo {
+            Some(told) => told.after(flow::find_country_rules(&mut tx, course).await?)?,
             None => None,
         };
-        courses::replace_embargo(&mut tx, course, after.as_ref()).await?;
+        courses::replace_country_rules(&mut tx, course, rules.as_ref()).await?;
     }
     tx.commit().await.map_err(crate::store::StoreError::from)?;
     Ok(())

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Connection, StoreError};
 use crate::domain::{
-    course::{BlockPlace, CourseMode, CreditProvider, CreditRequirement, Embargo, ReverificationBlock},
+    course::{BlockPlace, CourseMode, CreditProvider, CreditRequirement, ReverificationBlock},
+    embargo::CountryRules,
     ids::UserId,
     keys::{CourseKey, UsageKey},
 };
@@ -218,46 +219,18 @@ pub(crate) async fn replace_providers(
     Ok(())
 }
 
-/// A course's country rules, if any hold.
-pub(crate) async fn find_embargo(conn: &mut Connection, course: &CourseKey) -> Result<Option<Embargo>, StoreError> {
-    let row = sqlx::query!(
-        r#"
-        SELECT message_key,
-               coalesce(array_agg(country) FILTER (WHERE rule = 'whitelist'), '{}') AS "whitelist!",
-               coalesce(array_agg(country) FILTER (WHERE rule = 'blacklist'), '{}') AS "blacklist!"
-        FROM restricted_courses
-        LEFT JOIN country_access_rules USING (course_key)
-        WHERE course_key = $1
-        GROUP BY message_key
-        "#,
-        course.as_str()
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| Embargo {
-        is_restricted: true,
-        message_key: row.message_key,
-        whitelist: row.whitelist,
-        blacklist: row.blacklist,
-    }))
-}
-
-/// Replaces a course's country rules; `None`, or rules that do not hold, lift them.
-pub(crate) async fn replace_embargo(
+/// Replaces a course's country rules; `None` lifts them.
+pub(crate) async fn replace_country_rules(
     conn: &mut Connection,
     course: &CourseKey,
-    embargo: Option<&Embargo>,
+    rules: Option<&CountryRules>,
 ) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM restricted_courses WHERE course_key = $1", course.as_str()).execute(&mut *conn).await?;
-    let Some(embargo) = embargo.filter(|embargo| embargo.is_restricted) else { return Ok(()) };
-    sqlx::query!(
-        "INSERT INTO restricted_courses (course_key, message_key) VALUES ($1, $2)",
-        course.as_str(),
-        embargo.message_key
-    )
-    .execute(&mut *conn)
-    .await?;
-    for (rule, countries) in [("whitelist", &embargo.whitelist), ("blacklist", &embargo.blacklist)] {
+    let Some(rules) = rules else { return Ok(()) };
+    sqlx::query!("INSERT INTO restricted_courses (course_key, message_key) VALUES ($1, $2)", course.as_str(), rules.message_key)
+        .execute(&mut *conn)
+        .await?;
+    for (rule, countries) in [("whitelist", &rules.whitelist), ("blacklist", &rules.blacklist)] {
         sqlx::query!(
             r#"
             INSERT INTO country_access_rules (course_key, country, rule)
