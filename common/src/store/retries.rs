@@ -5,7 +5,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Connection, StoreError, error::must_touch_one};
-use crate::domain::ids::{JobId, ReceiptId, RetryId};
+use crate::domain::{
+    ids::{JobId, ReceiptId, RetryId},
+    page::Key,
+};
 
 /// A bulk retry.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,9 +132,9 @@ pub(crate) async fn list(
     before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Retry>, StoreError> {
-    let (at, id) = before.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
-    // No row is younger than this; a time beyond what the database can hold would be refused.
-    let at = at.min(DateTime::from_timestamp(32_503_680_000, 0).unwrap_or(at));
+    let (at, id) = before.unwrap_or((Key::LAST.at, Uuid::max()));
+    // A time beyond what the database can hold would be refused.
+    let at = at.min(Key::LAST.at);
     Ok(sqlx::query_as!(
         Retry,
         r#"
