@@ -8,6 +8,7 @@ pub mod browser;
 pub mod collector;
 mod database;
 pub mod places;
+pub mod proxy;
 pub mod samples;
 pub mod sealed;
 
