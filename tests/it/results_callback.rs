@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use vouch_common::domain::effect::Queue;
-use vouch_tests::{FORMER_SECRET, TestApp, Wishes, answer, samples};
+use vouch_tests::{FORMER_SECRET, TestApp, Wishes, answer, samples, wait_for};
 
 use vouch_cli::simulator::Script;
 
@@ -148,6 +148,30 @@ async fn a_system_failure_is_told_and_the_attempt_waits_for_another_try() {
     assert_eq!(app.get("users/7/verification").await["status"], "pending");
     assert_eq!(app.callback(&verdict(&receipt, "PASS")).send().await.0, 200);
     app.wait_for_status(&receipt, "approved").await;
+}
+
+#[tokio::test]
+async fn a_system_failure_ends_the_order_that_it_answers_even_if_that_waits_for_another_try_or_is_dead() {
+    let order = "SELECT id FROM jobs WHERE kind = 'submit_to_vendor'";
+    for end in ["due_at = now() + interval '2 seconds'", "due_at = now(), phase = 'running'", "dead_at = now()"] {
+        let script = Script::parse(br#"{"answer": {"fault": {"kind": "status", "status": 503}}}"#).unwrap();
+        let mut app = TestApp::start_with(Wishes { script, ..Wishes::default() }).await;
+        let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+        app.wait_for_status(&receipt, "must_retry").await;
+        app.stop_worker().await;
+        app.sql(&format!("UPDATE jobs SET {end}")).await;
+        let former = app.count(order).await;
+        app.start_worker(&[Queue::Results]);
+        assert_eq!(app.callback(&verdict(&receipt, "SYSTEM FAIL")).send().await.0, 200);
+        wait_for("the verdict to be applied", async || {
+            (app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'applied'").await == 1).then_some(())
+        })
+        .await;
+        let next = app.count(&format!("{order} AND dead_at IS NULL AND due_at > now() + interval '5 minutes'")).await;
+        assert_ne!(next, former, "{end}: the vendor would take it for the order that it has judged");
+        assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor'").await, 1);
+        app.stop_worker().await;
+    }
 }
 
 #[tokio::test]

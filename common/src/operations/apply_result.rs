@@ -11,7 +11,6 @@ use crate::{
             verdict::{self, Ruling, Verdict},
         },
         checkpoint::Outcome,
-        effect::Wish,
         ids::{CallbackId, ReceiptId},
     },
     store::{
@@ -19,6 +18,7 @@ use crate::{
         attempts::{self, Change},
         callbacks, events,
         events::Note,
+        job_acts::{self, Left},
         job_views, jobs,
         jobs::Lease,
     },
@@ -50,7 +50,9 @@ pub async fn apply(
     let outcome = match ruling {
         Ruling::Wait => return Ok(ruling),
         Ruling::Apply(step) => {
-            apply_move(&mut tx, &attempt, step, verdict, now).await?;
+            if !apply_move(&mut tx, &attempt, step, verdict, now).await? {
+                return Ok(Ruling::Wait);
+            }
             "applied"
         }
         Ruling::Duplicate => "duplicate",
@@ -66,14 +68,14 @@ pub async fn apply(
     Ok(ruling)
 }
 
-/// Settles the attempt, or sends it again when the vendor had a fault of its own.
+/// Settles the attempt, or sends it again when the vendor had a fault of its own; `false` when that must wait.
 async fn apply_move(
     conn: &mut Connection,
     attempt: &Attempt,
     step: Move,
     verdict: &Verdict,
     now: DateTime<Utc>,
-) -> Result<(), OperationError> {
+) -> Result<bool, OperationError> {
     let is_approved = step == Move::Approve;
     let change = Change {
         at: now,
@@ -84,18 +86,19 @@ async fn apply_move(
         error_code: Some(if is_approved { "" } else { &verdict.message }),
         ..Change::default()
     };
-    if settle_attempt::settle(conn, attempt, step, &change).await? == Outcome::Error {
-        let wish = another_try(conn, attempt, step).await?;
-        jobs::insert(conn, wish.as_slice(), Some(attempt.receipt)).await?;
+    if settle_attempt::settle(conn, attempt, step, &change).await? != Outcome::Error {
+        return Ok(true);
     }
-    Ok(())
-}
-
-/// Sends the attempt again, unless that is under way or waits already.
-async fn another_try(conn: &mut Connection, attempt: &Attempt, step: Move) -> Result<Option<Wish>, OperationError> {
-    if job_views::exists(conn, attempt.receipt, SUBMIT_TO_VENDOR).await? {
-        return Ok(None);
+    // What was tried before has had its verdict now: the vendor would take another try of it for a repetition, and
+    // say nothing more. So the attempt goes on as a new order.
+    match job_acts::withdraw_tried(conn, attempt.receipt, SUBMIT_TO_VENDOR).await? {
+        Left::InHand => return Ok(false),
+        Left::Untried => {}
+        Left::Nothing => {
+            let failures = events::count(conn, attempt.id, step.rule().name).await?;
+            let wish = verdict::wish_after_system_failure(attempt, u32::try_from(failures).unwrap_or(u32::MAX));
+            jobs::insert(conn, &[wish], Some(attempt.receipt)).await?;
+        }
     }
-    let failures = events::count(conn, attempt.id, step.rule().name).await?;
-    Ok(Some(verdict::wish_after_system_failure(attempt, u32::try_from(failures).unwrap_or(u32::MAX))))
+    Ok(true)
 }

@@ -79,6 +79,46 @@ pub(crate) async fn lock_of_attempts(
     Ok(found)
 }
 
+/// What is left of an attempt's jobs of one kind after [`withdraw_tried`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// None.
+    Nothing,
+    /// One that nobody has claimed yet.
+    Untried,
+    /// One that a worker has just now.
+    InHand,
+}
+
+/// Takes an attempt's jobs of that kind away that were claimed before, dead or alive, but for what a worker has just
+/// now. Nobody is waited for, since whoever has a job may wait for its attempt.
+pub(crate) async fn withdraw_tried(conn: &mut Connection, receipt: ReceiptId, kind: &str) -> Result<Left, StoreError> {
+    let left = sqlx::query!(
+        r#"
+        WITH mine AS MATERIALIZED (
+            SELECT id FROM jobs
+            WHERE subject = $1 AND kind = $2 AND claimed_at IS NOT NULL
+              AND NOT (phase = 'running' AND dead_at IS NULL AND due_at > now())
+            FOR UPDATE SKIP LOCKED
+        ), gone AS (
+            DELETE FROM jobs USING mine WHERE jobs.id = mine.id
+        )
+        SELECT coalesce(bool_or(claimed_at IS NULL), false) AS "has_untried!",
+               coalesce(bool_or(claimed_at IS NOT NULL), false) AS "has_held!"
+        FROM jobs WHERE subject = $1 AND kind = $2 AND id NOT IN (SELECT id FROM mine)
+        "#,
+        receipt.0,
+        kind
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(match (left.has_held, left.has_untried) {
+        (true, _) => Left::InHand,
+        (false, true) => Left::Untried,
+        (false, false) => Left::Nothing,
+    })
+}
+
 /// Which jobs are set going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {

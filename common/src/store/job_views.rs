@@ -103,17 +103,6 @@ pub(crate) async fn depths(conn: &mut Connection) -> Result<Vec<QueueDepth>, Sto
         .collect())
 }
 
-/// Whether an attempt has a job of that kind, dead or alive.
-pub(crate) async fn exists(conn: &mut Connection, receipt: ReceiptId, kind: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE subject = $1 AND kind = $2) AS "exists!""#,
-        receipt.0,
-        kind
-    )
-    .fetch_one(conn)
-    .await?)
-}
-
 /// Whether a worker is at an attempt's job of that kind right now.
 pub(crate) async fn is_running(conn: &mut Connection, receipt: ReceiptId, kind: &str) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar!(
