@@ -16,6 +16,7 @@ mod deploy;
 mod events;
 mod finding;
 mod generated;
+mod heartbeat;
 mod ledger;
 mod lms;
 mod lost_uploads;

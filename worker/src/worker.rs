@@ -10,7 +10,7 @@ use crate::{
     gauges,
     options::Options,
     relay,
-    runtime::{monitor, registry::Registry},
+    runtime::{heartbeat, monitor, registry::Registry},
     schedule,
     services::Services,
 };
@@ -20,6 +20,8 @@ use crate::{
 /// A server that is away is waited for: nothing but `stop` ends this.
 pub async fn run(services: Services, options: Options, stop: CancellationToken) {
     let registry = Arc::new(Registry::default());
+    // It beats to the end: what still runs after `stop` keeps its leases.
+    let heart = tokio::spawn(heartbeat::run(services.clone(), Arc::clone(&registry)));
     let mut parts = JoinSet::new();
     for &queue in &options.queues {
         let concurrency = options.concurrency(queue);
@@ -40,6 +42,7 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     if timeout(options.grace, all_ended).await.is_err() {
         tracing::warn!("the grace is over; what still runs is given back");
     }
+    heart.abort();
     give_back(&services, &registry).await;
 }
 

@@ -88,7 +88,7 @@ pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError>
     Ok(jobs::take_back(&mut conn, leases).await?)
 }
 
-/// Claims handed-out jobs, each for its run window. What is not returned is not ours: do not work on it.
+/// Claims handed-out jobs, each for its window. What is not returned is not ours: do not work on it.
 ///
 /// # Errors
 ///
@@ -96,6 +96,17 @@ pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError>
 pub async fn claim(db: &Db, tickets: &[(Lease, Duration)]) -> Result<Vec<ClaimedJob>, OperationError> {
     let mut conn = db.pool().acquire().await?;
     Ok(jobs::claim(&mut conn, tickets).await?)
+}
+
+/// Renews claims for another `lease` each, no longer than each job may run; how many were renewed. What has passed
+/// to another meanwhile is not.
+///
+/// # Errors
+///
+/// When the database is away; try again before the leases end.
+pub async fn renew(db: &Db, leases: &[(Lease, Duration)], lease: Duration) -> Result<u64, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(jobs::renew(&mut conn, leases, lease).await?)
 }
 
 /// Takes the present tick of a recurring task; `false` when another worker has it.

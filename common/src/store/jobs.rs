@@ -28,7 +28,7 @@ pub struct Ticket {
     pub id: JobId,
     /// Which handing-out of it.
     pub generation: i32,
-    /// Its kind, which sets the run window at the claim.
+    /// Its kind, which sets how long it may run.
     pub kind: String,
     /// For how long it had been due.
     pub overdue_seconds: f64,
@@ -232,6 +232,27 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
         })
     });
     Ok(claimed.collect())
+}
+
+/// Renews claims for another `lease` each, but not beyond what each job may run from its claim.
+pub(crate) async fn renew(conn: &mut Connection, held: &[(Lease, Duration)], lease: Duration) -> Result<u64, StoreError> {
+    let leases: Vec<Lease> = held.iter().map(|(lease, _)| *lease).collect();
+    let (ids, generations) = columns(&leases);
+    let windows: Vec<f64> = held.iter().map(|(_, window)| window.as_secs_f64()).collect();
+    let done = sqlx::query!(
+        r#"
+        UPDATE jobs SET due_at = least(now() + make_interval(secs => $4), claimed_at + make_interval(secs => seconds))
+        FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS held (id, generation, seconds)
+        WHERE jobs.id = held.id AND jobs.generation = held.generation AND phase = 'running' AND dead_at IS NULL
+        "#,
+        &ids,
+        &generations,
+        &windows,
+        lease.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Deletes a job whose work is done, and keeps the story of the try; `false` when it is somebody else's by now.

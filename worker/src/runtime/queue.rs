@@ -32,7 +32,7 @@ use vouch_common::{
     telemetry::chain,
 };
 
-use super::registry::Registry;
+use super::{heartbeat::LEASE, registry::Registry};
 use crate::{jobs, services::Services};
 
 /// How long one look at an empty list blocks; so long a shutdown may wait for it.
@@ -140,7 +140,7 @@ impl Taker {
             let claimed = self.claim(&tickets, &stop).await;
             // All are in hand before any is handed on, so that none is forgotten when the worker has ended.
             for job in &claimed {
-                self.registry.hold(job.lease);
+                self.registry.hold(job.lease, jobs::run_window(&job.kind, self.services.settings()));
             }
             for job in claimed {
                 let Some(permit) = permits.pop() else { break };
@@ -171,9 +171,9 @@ impl Taker {
         tickets
     }
 
-    /// Reads a ticket; the kind sets how long the claim holds.
+    /// Reads a ticket; the kind sets how long the job may run, and the claim holds no longer.
     fn read_ticket(&self, entry: &[u8]) -> Option<(Lease, Duration)> {
-        read_ticket(entry).map(|(lease, kind)| (lease, jobs::run_window(kind, self.services.settings())))
+        read_ticket(entry).map(|(lease, kind)| (lease, LEASE.min(jobs::run_window(kind, self.services.settings()))))
     }
 
     async fn pop(&mut self, count: usize) -> Result<Vec<Vec<u8>>, redis::RedisError> {
