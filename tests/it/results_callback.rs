@@ -175,6 +175,34 @@ async fn a_system_failure_ends_the_order_that_it_answers_even_if_that_waits_for_
 }
 
 #[tokio::test]
+async fn the_same_system_failure_again_counts_once_unless_the_attempt_was_tried_in_between() {
+    let (mut app, receipt) = submitted().await;
+    let order = "SELECT id FROM jobs WHERE kind = 'submit_to_vendor'";
+    let tell = async |app: &TestApp, seconds: i64| {
+        let body = verdict(&receipt, "SYSTEM FAIL");
+        let mut callback = app.callback(&body);
+        callback.date += TimeDelta::seconds(seconds);
+        assert_eq!(callback.send().await.0, 200);
+        wait_for("the verdict to be heard", async || {
+            (app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'received'").await == 0).then_some(())
+        })
+        .await;
+    };
+    tell(&app, 0).await;
+    let second = app.count(order).await;
+    tell(&app, 1).await;
+    assert_eq!(app.count(order).await, second, "nothing was sent since");
+    // The worker was killed after it had sent the second order, so only the vendor knows of it.
+    app.stop_worker().await;
+    app.sql("UPDATE jobs SET claimed_at = now(), phase = 'running', due_at = now()").await;
+    app.start_worker(&[Queue::Results]);
+    tell(&app, 2).await;
+    assert_ne!(app.count(order).await, second, "the vendor would take it for the order that it has judged");
+    assert_eq!(app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'duplicate'").await, 1);
+    app.stop_worker().await;
+}
+
+#[tokio::test]
 async fn a_verdict_with_a_character_that_postgres_cant_keep_is_applied_without_it() {
     let (app, receipt) = submitted().await;
     let mut body = verdict(&receipt, "FAIL");

@@ -6,7 +6,7 @@ use super::{OperationError, settle_attempt, take};
 use crate::{
     domain::{
         attempt::{
-            Attempt,
+            Attempt, Status,
             transition::Move,
             verdict::{self, Ruling, Verdict},
         },
@@ -46,7 +46,16 @@ pub async fn apply(
     let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     // While the attempt is on its way to the vendor, what came back may be the answer to just that.
     let is_on_its_way = job_views::is_running(&mut tx, receipt, SUBMIT_TO_VENDOR).await?;
-    let ruling = if is_on_its_way { Ruling::Wait } else { verdict::rule(&attempt, verdict) };
+    let ruling = match verdict::rule(&attempt, verdict) {
+        _ if is_on_its_way => Ruling::Wait,
+        // The same failure once more, and it was tried again in between: this answers that try, and no other comes.
+        Ruling::Duplicate
+            if attempt.status == Status::MustRetry && job_views::was_tried(&mut tx, receipt, SUBMIT_TO_VENDOR).await? =>
+        {
+            Ruling::Apply(Move::SystemError)
+        }
+        ruling => ruling,
+    };
     let outcome = match ruling {
         Ruling::Wait => return Ok(ruling),
         Ruling::Apply(step) => {

@@ -117,3 +117,14 @@ pub(crate) async fn is_running(conn: &mut Connection, receipt: ReceiptId, kind: 
     .fetch_one(conn)
     .await?)
 }
+
+/// Whether a worker has had an attempt's job of that kind, which is still there, dead or alive.
+pub(crate) async fn was_tried(conn: &mut Connection, receipt: ReceiptId, kind: &str) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM jobs WHERE subject = $1 AND kind = $2 AND claimed_at IS NOT NULL) AS "was_tried!""#,
+        receipt.0,
+        kind
+    )
+    .fetch_one(conn)
+    .await?)
+}
