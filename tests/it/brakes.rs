@@ -59,8 +59,8 @@ async fn hand_out_at_once(app: &TestApp, queue: Queue, relays: usize) -> Vec<Tic
 }
 
 async fn claim(db: &Db, tickets: &[Ticket]) -> Vec<ClaimedJob> {
-    let leases: Vec<_> = tickets.iter().map(|ticket| (Lease { job: ticket.id, generation: ticket.generation }, WINDOW)).collect();
-    hand_out_jobs::claim(db, &leases).await.unwrap()
+    let leases: Vec<_> = tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
+    hand_out_jobs::claim(db, &leases, WINDOW).await.unwrap()
 }
 
 async fn insert_jobs(app: &TestApp, queue: &str, jobs: i64) {

@@ -97,8 +97,8 @@ async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
     let first = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
     let lease = Lease { job: first.id, generation: first.generation };
     let window = std::time::Duration::from_secs(60);
-    assert_eq!(hand_out_jobs::claim(db, &[(lease, window)]).await.unwrap().len(), 1);
-    assert!(hand_out_jobs::claim(db, &[(lease, window)]).await.unwrap().is_empty(), "a stale entry claims nothing twice");
+    assert_eq!(hand_out_jobs::claim(db, &[lease], window).await.unwrap().len(), 1);
+    assert!(hand_out_jobs::claim(db, &[lease], window).await.unwrap().is_empty(), "a stale entry claims nothing twice");
     // It froze; its lease ran out and the job was handed out again.
     app.sql("UPDATE jobs SET due_at = now() - interval '1 second' WHERE kind = 'prepare_photos'").await;
     let second = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
@@ -107,7 +107,7 @@ async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
     assert_eq!(settle_job::release(db, &[lease]).await.unwrap(), 0);
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 1);
     let unknown = Lease { job: JobId(999_999), generation: 1 };
-    assert!(hand_out_jobs::claim(db, &[(unknown, window)]).await.unwrap().is_empty());
+    assert!(hand_out_jobs::claim(db, &[unknown], window).await.unwrap().is_empty());
 }
 
 #[tokio::test]

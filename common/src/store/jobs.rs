@@ -186,10 +186,8 @@ pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result
 
 /// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what a brake
 /// stops since it was handed out: that is due again, in its old place.
-pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) -> Result<Vec<ClaimedJob>, StoreError> {
-    let leases: Vec<Lease> = tickets.iter().map(|(lease, _)| *lease).collect();
-    let (ids, generations) = columns(&leases);
-    let windows: Vec<f64> = tickets.iter().map(|(_, window)| window.as_secs_f64()).collect();
+pub(crate) async fn claim(conn: &mut Connection, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, StoreError> {
+    let (ids, generations) = columns(leases);
     let rows = sqlx::query!(
         r#"
         WITH stopped AS (
@@ -197,12 +195,12 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
             UNION ALL
             SELECT queue, probe FROM breakers WHERE state = 'open'
         ), ticket AS (
-            SELECT jobs.id, ticket.generation, ticket.seconds, EXISTS (
+            SELECT jobs.id, ticket.generation, EXISTS (
                 SELECT 1 FROM stopped WHERE stopped.queue = jobs.queue AND probe IS DISTINCT FROM jobs.id) AS is_stopped
-            FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS ticket (id, generation, seconds)
+            FROM unnest($1::bigint[], $2::int[]) AS ticket (id, generation)
             JOIN jobs ON jobs.id = ticket.id
         )
-        UPDATE jobs SET due_at = CASE WHEN is_stopped THEN coalesce(ready_at, now()) ELSE now() + make_interval(secs => seconds) END,
+        UPDATE jobs SET due_at = CASE WHEN is_stopped THEN coalesce(ready_at, now()) ELSE now() + make_interval(secs => $3) END,
                phase = CASE WHEN is_stopped THEN 'waiting' ELSE 'running' END,
                deliveries = deliveries + (NOT is_stopped)::int,
                claimed_at = CASE WHEN is_stopped THEN claimed_at ELSE now() END
@@ -214,7 +212,7 @@ pub(crate) async fn claim(conn: &mut Connection, tickets: &[(Lease, Duration)]) 
         "#,
         &ids,
         &generations,
-        &windows,
+        window.as_secs_f64(),
     )
     .fetch_all(conn)
     .await?;

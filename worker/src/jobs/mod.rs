@@ -45,8 +45,7 @@ pub const POLICIES: [(&str, Policy); 7] = [
     ("retry_batch", retry_batch::POLICY),
 ];
 
-/// How long a claimed job of that kind is its worker's. As short as can be: so long a job waits whose
-/// worker died.
+/// How long a claimed job of that kind is its worker's at most: so long a job waits that hangs.
 #[must_use]
 pub fn run_window(kind: &str, settings: &Settings) -> Duration {
     match POLICIES.iter().find(|(known, _)| *known == kind) {

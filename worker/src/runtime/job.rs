@@ -23,11 +23,11 @@ pub struct Policy {
     pub backoff: Backoff,
 }
 
-/// How much longer a lease is than the longest try: time to record the outcome.
+/// How much longer a job may be held than its longest try: time to record the outcome.
 const SETTLE_TIME: Duration = Duration::from_secs(15);
 
 impl Policy {
-    /// How long a claimed job is its worker's.
+    /// How long a claimed job is its worker's at most, however long its lease is kept alive.
     #[must_use]
     pub fn run_window(&self) -> Duration {
         self.timeout + SETTLE_TIME

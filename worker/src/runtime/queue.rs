@@ -152,7 +152,7 @@ impl Taker {
     }
 
     /// Takes up to `count` tickets from the list; none when it is empty or Redis is away.
-    async fn take(&mut self, count: usize) -> Vec<(Lease, Duration)> {
+    async fn take(&mut self, count: usize) -> Vec<Lease> {
         let entries = match self.pop(count).await {
             Ok(entries) => entries,
             Err(error) => {
@@ -162,18 +162,13 @@ impl Taker {
                 return Vec::new();
             }
         };
-        let tickets: Vec<_> = entries.iter().filter_map(|entry| self.read_ticket(entry)).collect();
+        let tickets: Vec<_> = entries.iter().filter_map(|entry| read_ticket(entry)).collect();
         if tickets.len() < entries.len() {
             let malformed = entries.len() - tickets.len();
             tracing::warn!(queue = %self.queue, malformed, "entries in Redis that are no tickets were dropped");
             metrics::counter!("vouch_queue_malformed_total", "queue" => self.queue.as_str()).increment(malformed as u64);
         }
         tickets
-    }
-
-    /// Reads a ticket; the kind sets how long the job may run, and the claim holds no longer.
-    fn read_ticket(&self, entry: &[u8]) -> Option<(Lease, Duration)> {
-        read_ticket(entry).map(|(lease, kind)| (lease, LEASE.min(jobs::run_window(kind, self.services.settings()))))
     }
 
     async fn pop(&mut self, count: usize) -> Result<Vec<Vec<u8>>, redis::RedisError> {
@@ -190,10 +185,10 @@ impl Taker {
     }
 
     /// Claims tickets, waiting for the database as long as they can still be ours.
-    async fn claim(&self, tickets: &[(Lease, Duration)], stop: &CancellationToken) -> Vec<ClaimedJob> {
+    async fn claim(&self, tickets: &[Lease], stop: &CancellationToken) -> Vec<ClaimedJob> {
         let started = Instant::now();
         loop {
-            match hand_out_jobs::claim(self.services.db(), tickets).await {
+            match hand_out_jobs::claim(self.services.db(), tickets, LEASE).await {
                 Ok(jobs) => {
                     let lost = tickets.len().saturating_sub(jobs.len());
                     if lost > 0 {
@@ -214,13 +209,13 @@ impl Taker {
     }
 }
 
-/// Reads `id:generation:kind`.
-fn read_ticket(entry: &[u8]) -> Option<(Lease, &str)> {
+/// Reads `id:generation:kind`; the claim tells the kind anew.
+fn read_ticket(entry: &[u8]) -> Option<Lease> {
     let text = std::str::from_utf8(entry).ok()?;
     let mut fields = text.splitn(3, ':');
     let job = JobId(fields.next()?.parse().ok()?);
     let generation = fields.next()?.parse().ok()?;
-    Some((Lease { job, generation }, fields.next()?))
+    fields.next().map(|_kind| Lease { job, generation })
 }
 
 #[cfg(test)]
@@ -229,9 +224,7 @@ mod tests {
 
     #[test]
     fn a_ticket_has_three_fields_and_anything_else_is_dropped() {
-        let (lease, kind) = read_ticket(b"7:2:prepare_photos").expect("a ticket");
-        assert_eq!(lease, Lease { job: JobId(7), generation: 2 });
-        assert_eq!(kind, "prepare_photos");
+        assert_eq!(read_ticket(b"7:2:prepare_photos"), Some(Lease { job: JobId(7), generation: 2 }));
         assert!(read_ticket(b"7:2:a_kind_of_tomorrow").is_some(), "another release may know it");
         for bad in [&b""[..], b"7", b"7:2", b"x:2:k", b"7:x:k", b"\xff\xfe", b"{\"id\":7}", b"99999999999999999999:1:k"] {
             assert!(read_ticket(bad).is_none(), "{bad:?}");
