@@ -1,5 +1,5 @@
-//! Keeps the leases of running jobs alive. So a lease can be short, and a job whose worker was killed goes on within
-//! seconds, while a long job keeps its own for as long as it may run.
+//! Keeps the leases of running jobs alive. So a lease can be short, and a job whose worker was killed falls due
+//! within seconds, while a long job keeps its own for as long as it may run.
 
 use std::{sync::Arc, time::Duration};
 
