@@ -198,6 +198,8 @@ impl Breaker {
         let uncounted = |breaker| Judgement { breaker, is_counted: false, forgiven: Vec::new() };
         match self.state {
             State::Open | State::Recovering if began < self.since => return uncounted(self),
+            // It was claimed while others opened the breaker, and is no probe.
+            State::Open if self.probe != Some(job) => return uncounted(self),
             State::Open => {
                 self.failures_in_row = self.failures_in_row.saturating_add(1);
                 let since = self.since;

@@ -47,6 +47,11 @@ impl Play {
         self
     }
 
+    fn probe(&mut self, job: i64) -> &mut Self {
+        self.breaker = self.breaker.clone().handed_out(&[JobId(job)], TimeDelta::seconds(110), self.now);
+        self.outage(job)
+    }
+
     fn answer(&mut self) -> &mut Self {
         self.breaker = self.breaker.clone().judge(&Event::Answer { calls: 1, began: self.now }, self.now).breaker;
         self
@@ -109,7 +114,7 @@ fn calls_of_another_minute_are_not_in_the_share() {
 #[test]
 fn an_outage_burns_no_tries_neither_of_those_that_opened_it_nor_of_those_that_come_after() {
     let mut play = Play::opened();
-    play.outage(6).wait(30).outage(7);
+    play.outage(6).wait(30).probe(7);
     assert!((1..=7).all(|job| play.burnt(job) == 0));
 }
 
@@ -130,7 +135,7 @@ fn it_stays_open_for_thirty_seconds_and_twice_as_long_each_time_up_to_five_minut
         let until = play.breaker.until.unwrap();
         waits.push((until - play.now).num_seconds());
         play.now = until;
-        play.outage(job);
+        play.probe(job);
     }
     assert_eq!(waits, [30, 60, 120, 240, 300, 300]);
     assert_eq!(play.breaker.since, at(0), "it is open since the first time");
@@ -203,6 +208,16 @@ fn what_began_before_it_opened_says_nothing_of_now() {
     let late = Event::Outage { job: JobId(6), began: at(0), class: "vendor_timeout" };
     let judgement = play.breaker.clone().judge(&late, seconds(40));
     assert_eq!((judgement.breaker, judgement.is_counted), (play.breaker, false));
+}
+
+#[test]
+fn what_was_claimed_while_others_opened_it_is_no_probe() {
+    let mut play = Play::opened();
+    let opened = play.breaker.clone();
+    play.wait(1).outage(6);
+    assert_eq!((&play.breaker, play.burnt(6)), (&opened, 0));
+    play.wait(29).probe(7);
+    assert_eq!(play.breaker.openings, 2);
 }
 
 #[test]
