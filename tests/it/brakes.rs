@@ -305,7 +305,7 @@ async fn fail_once(app: &TestApp, place: i64, retry_after: Option<Duration>) -> 
     let tickets = hand_out(services.db(), Queue::Vendor, 1).await;
     let job = claim(services.db(), &tickets).await.remove(0);
     let (code, error) = ("500".to_owned(), "the vendor answered 500".to_owned());
-    let failure = Failure { kind: "submit_to_vendor", class: "vendor_busy", code, error, retry_after };
+    let failure = Failure { kind: "submit_to_vendor".to_owned(), class: "vendor_busy", code, error, retry_after };
     let outage = Outage { queue: Queue::Vendor, began: job.claimed_at, wait: Duration::ZERO };
     settle_job::fail(services.db(), job.lease, &failure, None, Some(&outage)).await.unwrap()
 }

@@ -1,6 +1,7 @@
 //! The job ledger on real servers: nothing lost, no effect twice.
 
 use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::json;
 use vouch_common::{
     domain::{effect::Queue, failure::Signature, ids::JobId},
@@ -37,7 +38,7 @@ async fn a_redis_that_is_erased_all_the_time_loses_nothing_and_doubles_nothing()
 }
 
 #[tokio::test]
-async fn a_kind_or_version_of_another_release_is_put_back_and_dead_after_three_deliveries() {
+async fn a_kind_or_version_of_another_release_waits_an_hour_for_it_free_of_charge() {
     let app = TestApp::start().await;
     app.sql(
         "INSERT INTO jobs (queue, kind, args) VALUES ('mail', 'send_pigeon', '{\"v\": 1}'), ('mail', 'send_email', '{\"v\": 9}')",
@@ -45,21 +46,44 @@ async fn a_kind_or_version_of_another_release_is_put_back_and_dead_after_three_d
     .await;
     let receipt = app.submit(7, "Sofia Marek", json!({})).await;
     app.wait_for_status(&receipt, "approved").await;
-    wait_for("both to be dead", async || {
+    wait_for("both to be met five times", async || {
         // The wait between deliveries is for others; the test does not wait it out.
-        app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'waiting' AND dead_at IS NULL").await;
-        (app.count("SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL AND error_class = 'no_outcome' AND deliveries = 3").await
-            == 2)
-            .then_some(())
+        app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'waiting' AND unknown_since IS NOT NULL").await;
+        (app.count("SELECT count(*) FROM jobs WHERE generation >= 5 AND unknown_since IS NOT NULL").await == 2).then_some(())
+    })
+    .await;
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL OR failures > 0 OR deliveries > 1").await, 0);
+    wait_for("both to be dead", async || {
+        app.sql("UPDATE jobs SET due_at = now(), unknown_since = now() - interval '1 hour' WHERE phase = 'waiting' AND dead_at IS NULL")
+            .await;
+        (app.count("SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL AND error_class = 'unknown_job'").await == 2).then_some(())
     })
     .await;
     app.wait_until_idle().await;
+    let retried = app.api(Method::POST, &format!("jobs/{}/retry", app.count("SELECT min(id) FROM jobs").await));
+    assert_eq!(retried.json(&json!({ "reason": "the release is here" })).send().await.unwrap().status(), 200);
+    wait_for("it to wait for its release again", async || {
+        let waits = "SELECT count(*) FROM jobs WHERE dead_at IS NULL AND unknown_since > now() - interval '1 minute'";
+        (app.count(waits).await == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_without_an_outcome_is_grouped_and_counted_among_the_dead() {
+    let app = TestApp::start().await;
+    app.sql(
+        "INSERT INTO jobs (queue, kind, args, deliveries) VALUES ('mail', 'send_email', '{}', 3), ('mail', 'send_pigeon', '{}', 3)",
+    )
+    .await;
+    let dead = "SELECT count(*) FROM jobs WHERE dead_at IS NOT NULL AND error_class = 'no_outcome'";
+    wait_for("both to be dead", async || (app.count(dead).await == 2).then_some(())).await;
     let fingerprint: String =
-        sqlx::query_scalar("SELECT DISTINCT fingerprint FROM jobs WHERE kind = 'send_email'").fetch_one(&app.db).await.unwrap();
+        sqlx::query_scalar("SELECT fingerprint FROM jobs WHERE kind = 'send_email'").fetch_one(&app.db).await.unwrap();
     let expected = Signature::of("send_email", jobs::NO_OUTCOME, "", jobs::NO_OUTCOME_TEXT);
-    assert_eq!(fingerprint, expected.fingerprint, "SQL and Rust agree on who failed alike");
+    assert_eq!(fingerprint, expected.fingerprint);
     assert_eq!(app.count("SELECT sum(jobs)::bigint FROM dead_tallies").await, 2);
-    app.sql("UPDATE jobs SET dead_at = NULL WHERE kind = 'send_email'").await;
+    app.sql("UPDATE jobs SET dead_at = NULL, due_at = now() + interval '1 hour' WHERE kind = 'send_email'").await;
     app.sql("DELETE FROM jobs WHERE dead_at IS NOT NULL").await;
     assert_eq!(app.count("SELECT sum(jobs)::bigint FROM dead_tallies").await, 0, "whoever comes back or goes is not counted");
 }

@@ -1,9 +1,10 @@
 //! The programs themselves, as operators run them: how they start, refuse to start, and survive.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{cell::RefCell, path::PathBuf, process::Command, time::Duration};
 
 use serde_json::json;
-use vouch_tests::{TestApp, samples, wait_for};
+use vouch_cli::simulator::Script;
+use vouch_tests::{TestApp, Wishes, samples, wait_for};
 
 /// A program that was built beside this test.
 pub(crate) fn program(name: &str) -> Command {
@@ -81,4 +82,26 @@ async fn workers_killed_again_and_again_lose_nothing_and_decide_once() {
     assert!(terminated.success());
     let stopped = tokio::time::timeout(Duration::from_secs(35), tokio::task::spawn_blocking(move || worker.wait())).await;
     assert!(stopped.unwrap().unwrap().unwrap().success(), "SIGTERM: exit 0");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_twice_gives_back_what_runs_and_ends() {
+    let script = Script::parse(br#"{"answer": {"fault": {"kind": "hang"}}}"#).unwrap();
+    let app = TestApp::start_with(Wishes { script, is_without_worker: true, ..Wishes::default() }).await;
+    app.submit(7, "Sofia Marek", json!({})).await;
+    let worker = program("vouch-worker").args(["--grace", "3600"]).envs(app.settings.iter().cloned()).spawn().unwrap();
+    let worker = RefCell::new(worker);
+    wait_for("the vendor to be asked", async || {
+        (app.count("SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor' AND phase = 'running'").await == 1).then_some(())
+    })
+    .await;
+    let ended = wait_for("it to end", async || {
+        // Signals that come too close to each other are one.
+        Command::new("kill").args(["-TERM", &worker.borrow().id().to_string()]).status().unwrap();
+        worker.borrow_mut().try_wait().unwrap()
+    })
+    .await;
+    assert!(ended.success());
+    let given_back = "SELECT count(*) FROM jobs WHERE phase = 'waiting' AND due_at <= now() AND deliveries = 0 AND failures = 0";
+    assert_eq!(app.count(given_back).await, 1);
 }

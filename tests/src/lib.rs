@@ -45,7 +45,7 @@ use vouch_common::{
     },
     vendor::strict_json::{Json, parse},
 };
-use vouch_worker::{options::Options, services::Services};
+use vouch_worker::{Stop, options::Options, services::Services};
 
 /// How long anything may take to come about before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -131,9 +131,9 @@ impl TestApp {
     /// Starts a worker for these queues; the one that runs is stopped with the app.
     pub fn start_worker(&mut self, queues: &[Queue]) {
         let options = Options { queues: queues.to_vec(), ..Options::default() };
-        let stop = CancellationToken::new();
+        let stop = Stop::default();
         let running = tokio::spawn(vouch_worker::run(self.services(), options, stop.clone()));
-        self.worker = Some((stop, running));
+        self.worker = Some((stop.gently, running));
     }
 
     /// Stops the worker and waits until it has given back what it held.

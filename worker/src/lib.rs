@@ -12,4 +12,4 @@ pub mod status;
 pub mod sweep;
 pub mod worker;
 
-pub use worker::run;
+pub use worker::{Stop, run};

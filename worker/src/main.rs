@@ -5,14 +5,14 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::Context;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use vouch_common::{
     config::{Program, Settings, Source, help},
     domain::effect::Queue,
     telemetry::{self, numbers::Numbers},
 };
 use vouch_worker::{
-    options::{Options, parse_concurrency, parse_queues},
+    Stop,
+    options::{GRACE_DEFAULT, Options, parse_concurrency, parse_queues},
     services::Services,
     status,
 };
@@ -33,6 +33,9 @@ struct Arguments {
     /// Where to serve /healthz, /readyz and /metrics, as 127.0.0.1:9090
     #[arg(long, env = "VOUCH_METRICS_LISTEN")]
     metrics_listen: Option<SocketAddr>,
+    /// For how many seconds running jobs may go on after the signal to stop; then they are given back
+    #[arg(long, env = "VOUCH_GRACE", default_value_t = GRACE_DEFAULT.as_secs(), value_parser = clap::value_parser!(u64).range(0..=3600))]
+    grace: u64,
 }
 
 /// A list of queues; a type of its own, so that one argument holds them all.
@@ -66,22 +69,24 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
         has_relay: arguments.relay,
         concurrency: arguments.concurrency.into_iter().collect(),
         metrics_listen: arguments.metrics_listen,
-        ..Options::default()
+        grace: Duration::from_secs(arguments.grace),
     };
     let numbers = Numbers::start(&[Program::Worker], &[]).context("metrics")?;
     tokio::spawn(numbers.clone().keep_up());
     let services = Services::new(settings)?;
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     if let Some(address) = options.metrics_listen {
-        tokio::spawn(status::serve(address, services.clone(), numbers, stop.clone()));
+        tokio::spawn(status::serve(address, services.clone(), numbers, stop.gently.clone()));
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let token = stop.clone();
+    let told = stop.clone();
     tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
-        tracing::info!("stopping: running jobs are finished or given back");
-        token.cancel();
+        for token in [told.gently, told.at_once] {
+            tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+            tracing::info!("stopping: running jobs are finished or given back; another signal gives them back now");
+            token.cancel();
+        }
     });
     vouch_worker::run(services, options, stop).await;
     Ok(())

@@ -9,6 +9,10 @@ const HIGH_WATER_MAX: u64 = 4000;
 /// How many jobs lie ready per job that runs.
 const HIGH_WATER_FACTOR: u64 = 20;
 
+/// How long running jobs may go on after the signal to stop, unless told otherwise: less than the half minute that
+/// supervisors give a process before they kill it.
+pub const GRACE_DEFAULT: Duration = Duration::from_secs(25);
+
 /// What one worker process runs.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -30,7 +34,7 @@ impl Default for Options {
             queues: Queue::ALL.to_vec(),
             has_relay: true,
             concurrency: BTreeMap::new(),
-            grace: Duration::from_secs(30),
+            grace: GRACE_DEFAULT,
             metrics_listen: None,
         }
     }

@@ -15,10 +15,20 @@ use crate::{
     services::Services,
 };
 
+/// When a worker ends.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Nothing new is taken; what runs is finished within the grace.
+    pub gently: CancellationToken,
+    /// What still runs is given back now. Says nothing before `gently`.
+    pub at_once: CancellationToken,
+}
+
 /// Runs until `stop`; then finishes what runs, or gives it back after the grace.
 ///
 /// A server that is away is waited for: nothing but `stop` ends this.
-pub async fn run(services: Services, options: Options, stop: CancellationToken) {
+pub async fn run(services: Services, options: Options, stop: Stop) {
+    let Stop { gently: stop, at_once } = stop;
     let registry = Arc::new(Registry::default());
     // It beats to the end: what still runs after `stop` keeps its leases.
     let heart = tokio::spawn(heartbeat::run(services.clone(), Arc::clone(&registry)));
@@ -39,8 +49,11 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     tracing::info!(queues = queues.join(","), relay = options.has_relay, "working");
     stop.cancelled().await;
     let all_ended = async { while parts.join_next().await.is_some() {} };
-    if timeout(options.grace, all_ended).await.is_err() {
-        tracing::warn!("the grace is over; what still runs is given back");
+    tokio::select! {
+        ended = timeout(options.grace, all_ended) => if ended.is_err() {
+            tracing::warn!("the grace is over; what still runs is given back");
+        },
+        () = at_once.cancelled() => tracing::warn!("told again; what still runs is given back"),
     }
     heart.abort();
     give_back(&services, &registry).await;

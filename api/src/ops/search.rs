@@ -130,7 +130,7 @@ pub(super) fn choices() -> Value {
 }
 
 /// The classes of failure that jobs are known to die of, to be offered; any other may be typed.
-const CLASSES: [&str; 11] = [
+const CLASSES: [&str; 12] = [
     "vendor_unreachable",
     "vendor_timeout",
     "vendor_busy",
@@ -142,4 +142,5 @@ const CLASSES: [&str; 11] = [
     "timeout",
     "panic",
     "no_outcome",
+    "unknown_job",
 ];

@@ -25,6 +25,7 @@ pub mod match_orphans;
 pub mod mend_stuck;
 pub mod pause_queue;
 pub mod push_from_lms;
+pub mod put_off_unknown;
 pub mod read_attempts;
 pub mod read_audit;
 pub mod read_brakes;

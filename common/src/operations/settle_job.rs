@@ -105,17 +105,6 @@ async fn tell_breaker(
     Ok(Some(Settled { retry_after, is_counted, opened }))
 }
 
-/// Puts a job back that this release does not know; the delivery counts.
-///
-/// # Errors
-///
-/// When the database is away; the job falls due again when its lease ends.
-pub async fn put_back_unknown(db: &Db, lease: Lease, delay: Duration) -> Result<(), OperationError> {
-    let mut conn = db.pool().acquire().await?;
-    jobs::put_back(&mut conn, &[lease], delay, true).await?;
-    Ok(())
-}
-
 /// Gives claimed jobs back unharmed, as at shutdown: due at once, and the delivery does not count.
 ///
 /// # Errors
@@ -126,5 +115,5 @@ pub async fn release(db: &Db, leases: &[Lease]) -> Result<u64, OperationError> {
         return Ok(0);
     }
     let mut conn = db.pool().acquire().await?;
-    Ok(jobs::put_back(&mut conn, leases, Duration::ZERO, false).await?)
+    Ok(jobs::put_back(&mut conn, leases).await?)
 }

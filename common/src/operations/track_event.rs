@@ -4,8 +4,6 @@
 //! whoever finds another that is alive is covered by it, and whoever delivered stays while events are left.
 //! Both look under the learner's lock, and no transaction is open while the service is waited for.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -191,7 +189,7 @@ pub async fn delivered(db: &Db, lease: Lease, user: UserId, last: i64) -> Result
         return Err(OperationError::Fenced);
     }
     if analytics_events::delete_through(&mut tx, user, last).await? {
-        jobs::put_back(&mut tx, &[lease], Duration::ZERO, false).await?;
+        jobs::put_back(&mut tx, &[lease]).await?;
     } else {
         take(&mut tx, lease).await?;
     }

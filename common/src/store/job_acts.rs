@@ -138,7 +138,8 @@ pub(crate) async fn revive(
 ) -> Result<Vec<(JobId, Option<ReceiptId>)>, StoreError> {
     let rows = sqlx::query!(
         r#"
-        UPDATE jobs SET due_at = now(), failures = 0, deliveries = 0, dead_at = NULL, phase = 'waiting', generation = generation + 1
+        UPDATE jobs SET due_at = now(), failures = 0, deliveries = 0, unknown_since = NULL, dead_at = NULL, phase = 'waiting',
+               generation = generation + 1
         WHERE id = ANY ($1) AND (dead_at IS NOT NULL OR ($2 AND phase = 'waiting' AND due_at > now()))
         RETURNING id, subject
         "#,

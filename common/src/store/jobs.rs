@@ -73,7 +73,7 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The job's kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// Short class by which operators group failures.
     pub class: &'static str,
     /// The far side's code, such as an HTTP status; empty when there is none.
@@ -291,12 +291,12 @@ pub(crate) async fn hold(conn: &mut Connection, lease: Lease) -> Result<bool, St
 /// costs the job no try.
 pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure, is_counted: bool) -> Result<bool, StoreError> {
     let error = shorten(&failure.error, ERROR_BYTES_MAX);
-    let signature = Signature::of(failure.kind, failure.class, &failure.code, error);
+    let signature = Signature::of(&failure.kind, failure.class, &failure.code, error);
     let recorded = sqlx::query_scalar!(
         r#"
         WITH failed AS (
             UPDATE jobs SET failures = failures + $9::boolean::int, deliveries = 0, phase = 'waiting', failed_at = clock_timestamp(),
-                   error_class = $3, error_code = $6, last_error = $4, fingerprint = $7,
+                   error_class = $3, error_code = $6, unknown_since = NULL, last_error = $4, fingerprint = $7,
                    due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
                    dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
             WHERE id = $1 AND generation = $2 AND dead_at IS NULL
@@ -329,30 +329,39 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure,
     Ok(recorded == 1)
 }
 
-/// Puts a claimed job back for others after `delay`. Its delivery counts when `is_counted`, so that a job
-/// that nobody can run does not circle for ever.
-pub(crate) async fn put_back(
-    conn: &mut Connection,
-    leases: &[Lease],
-    delay: Duration,
-    is_counted: bool,
-) -> Result<u64, StoreError> {
+/// Puts claimed jobs back unharmed: due at once, and the delivery does not count.
+pub(crate) async fn put_back(conn: &mut Connection, leases: &[Lease]) -> Result<u64, StoreError> {
     let (ids, generations) = columns(leases);
     let done = sqlx::query!(
         r#"
-        UPDATE jobs SET due_at = now() + make_interval(secs => $3), phase = 'waiting',
-               deliveries = CASE WHEN $4 THEN deliveries ELSE greatest(deliveries - 1, 0) END
+        UPDATE jobs SET due_at = now(), phase = 'waiting', deliveries = greatest(deliveries - 1, 0)
         FROM unnest($1::bigint[], $2::int[]) AS ticket (id, generation)
         WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'running' AND dead_at IS NULL
         "#,
         &ids,
         &generations,
-        delay.as_secs_f64(),
-        is_counted,
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Puts a claimed job off that nobody here knows: longer the longer nobody does, from a second to half a minute. The
+/// delivery does not count. For how long it has been unknown; `None` when it is somebody else's by now.
+pub(crate) async fn put_off_unknown(conn: &mut Connection, lease: Lease) -> Result<Option<Duration>, StoreError> {
+    let waited = sqlx::query_scalar!(
+        r#"
+        UPDATE jobs SET unknown_since = coalesce(unknown_since, now()), phase = 'waiting', deliveries = greatest(deliveries - 1, 0),
+               due_at = now() + least(greatest((now() - unknown_since) / 4, interval '1 second'), interval '30 seconds')
+        WHERE id = $1 AND generation = $2 AND phase = 'running' AND dead_at IS NULL
+        RETURNING extract(epoch FROM now() - unknown_since)::float8 AS "waited!"
+        "#,
+        lease.job.0,
+        lease.generation
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(waited.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
 fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {

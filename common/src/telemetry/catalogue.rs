@@ -141,7 +141,7 @@ pub const CATALOGUE: &[Metric] = &[
         WORKER,
         &[KIND_OR_UNKNOWN, listed("outcome", &["done", "retried", "dead", "obsolete", "fenced", "put_back", "unsettled"])],
         "Tries of jobs, by what became of them. `fenced`: the lease had passed to another worker and nothing was changed; \
-         `put_back`: another release's; `unsettled`: the database was away too long, and the job is done again.",
+         `put_back`: another release's, it waits for it; `unsettled`: the database was away too long, and the job is done again.",
     ),
     histogram(("vouch_job_wait_seconds", PATIENT), WORKER, &[KIND], "From due to claimed."),
     histogram(("vouch_job_seconds", QUICK), WORKER, &[KIND], "From claimed to the end of the try."),

@@ -15,6 +15,7 @@ use vouch_common::{
     ids::random_fraction,
     operations::{
         OperationError,
+        put_off_unknown::{self, PATIENCE, PutOff, UNKNOWN_JOB},
         settle_job::{self, Outage, Settled},
     },
     store::jobs::{ClaimedJob, Failure},
@@ -27,8 +28,6 @@ use super::{
 };
 use crate::{jobs, services::Services};
 
-/// How long a job that this release does not know waits for another.
-const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 /// Tries after which a job that panics is dead, whatever its policy says.
 const PANIC_TRIES_MAX: u32 = 3;
 /// Pause between tries to record an outcome while the database is away.
@@ -60,7 +59,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
 async fn run_in_span(services: &Services, job: &ClaimedJob) {
     let delivery = Delivery::from(job);
     let Ok(effect) = Effect::from_parts(&job.kind, &job.args) else {
-        put_back_unknown(services, job).await;
+        put_off_unknown(services, job).await;
         return;
     };
     let policy = jobs::policy(&effect, services.settings());
@@ -96,12 +95,24 @@ const fn ours(class: &'static str, error: String) -> JobFailure {
     JobFailure { class, code: String::new(), error, far_side: FarSide::NotAsked, verdict: Verdict::Retry }
 }
 
-async fn put_back_unknown(services: &Services, job: &ClaimedJob) {
-    tracing::warn!(job.id = %job.lease.job, job.deliveries = job.deliveries, "a job's kind or version is not known here; put back for others");
-    metrics::counter!("vouch_jobs_total", "kind" => "unknown", "outcome" => "put_back").increment(1);
-    if let Err(error) = settle_job::put_back_unknown(services.db(), job.lease, UNKNOWN_WAIT).await {
-        tracing::warn!(error = %chain(&error), "it was not put back; it falls due when its lease ends");
-    }
+/// Leaves a job to a release that knows it.
+async fn put_off_unknown(services: &Services, job: &ClaimedJob) {
+    let outcome = match put_off_unknown::put_off(services.db(), job).await {
+        Ok(PutOff::Waits) => {
+            tracing::warn!(job.id = %job.lease.job, "a job's kind or version is not known here; it waits for a release that knows it");
+            "put_back"
+        }
+        Ok(PutOff::Dead) => {
+            tracing::error!(job.id = %job.lease.job, error.class = UNKNOWN_JOB, "no release knew a job's kind or version for {PATIENCE:?}; it is dead");
+            "dead"
+        }
+        Err(OperationError::Fenced) => "fenced",
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "a job that is not known here was not put off; it falls due when its lease ends");
+            return;
+        }
+    };
+    metrics::counter!("vouch_jobs_total", "kind" => "unknown", "outcome" => outcome).increment(1);
 }
 
 /// Records a failed try; returns the outcome's name.
@@ -160,7 +171,7 @@ async fn record(
         return Ok(None);
     }
     let (class, code, error) = (failure.class, failure.code.clone(), failure.error.clone());
-    let record = Failure { kind, class, code, error, retry_after: next.wait.filter(|_| !next.is_last) };
+    let record = Failure { kind: kind.to_owned(), class, code, error, retry_after: next.wait.filter(|_| !next.is_last) };
     let hold = next.hold.map(|wait| (policy.queue, wait));
     let outage = (failure.far_side == FarSide::Out).then(|| Outage {
         queue: policy.queue,
