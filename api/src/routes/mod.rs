@@ -9,6 +9,7 @@ pub mod counted;
 pub mod course_standing;
 pub mod create_order;
 pub mod credit;
+mod description;
 pub mod embargo;
 pub mod finding;
 pub mod grants;
@@ -56,7 +57,7 @@ const INTERFACE_VERSION: &str = "1.0";
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
-    let (description, pages) = (api.spec_endpoint(), api.redoc());
+    let (document, pages) = description::served(&api.spec(), &api.redoc_html());
     let interface: Api = Arc::new(
         api.into_endpoint().before(bounded).catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed(),
     );
@@ -87,7 +88,7 @@ pub fn app(state: AppState) -> impl Endpoint {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics_page))
-        .at("/openapi.json", description)
+        .at("/openapi.json", document)
         .nest("/docs", pages)
         .nest("/ops", ops::routes(Arc::clone(&interface), &state))
         .nest("/api/v1", interface)
@@ -147,5 +148,5 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
 /// The OpenAPI document.
 #[must_use]
 pub fn openapi() -> String {
-    service("http://127.0.0.1:8080").spec()
+    description::merged(&service("http://127.0.0.1:8080").spec())
 }
