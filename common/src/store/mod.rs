@@ -28,6 +28,7 @@ pub mod job_runs;
 pub mod job_search;
 pub mod job_views;
 pub mod jobs;
+mod migrate;
 pub mod operator_actions;
 pub mod orders;
 pub mod orphans;
@@ -42,28 +43,15 @@ pub mod submission_keys;
 pub mod switches;
 pub mod users;
 
-use std::{str::FromStr, sync::LazyLock, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 pub use error::{BadRow, StoreError};
-
-/// The migrations that this release needs.
-pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../migrations");
-    // Its own lock waits inside a statement, and an index that is built concurrently waits for that statement.
-    migrator.set_locking(false);
-    migrator
-});
-
-/// Held by whoever migrates, among the advisory locks of the database.
-const MIGRATION_LOCK: i64 = 0x766f_7563_6831;
-/// How often somebody who waits for that lock looks.
-const MIGRATION_POLL: Duration = Duration::from_millis(200);
+pub use migrate::MIGRATOR;
 
 /// A connection inside a transaction; operations hand it to the functions here.
 pub type Connection = PgConnection;
@@ -148,24 +136,18 @@ impl Db {
         }
     }
 
-    /// Brings the tables to this release; safe to run twice at once.
+    /// Brings the tables to this release; safe to run twice at once, and while programs work on them.
     ///
     /// # Errors
     ///
-    /// When a migration fails or the database is away; nothing of a failed one remains.
+    /// [`StoreError::Contended`] when a transaction holds a table that a migration needs: try again. Otherwise when a
+    /// migration fails or the database is away. What was begun is undone, or done again the next time.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut conn = self.pool.acquire().await?;
-        // A large index takes longer than any statement of the daily work may.
-        sqlx::query!("SELECT set_config('statement_timeout', '0', false)").fetch_one(&mut *conn).await?;
-        while !sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "is_ours!""#, MIGRATION_LOCK)
-            .fetch_one(&mut *conn)
-            .await?
-        {
-            tokio::time::sleep(MIGRATION_POLL).await;
-        }
-        MIGRATOR.run(&mut *conn).await.map_err(StoreError::Migration)?;
-        // The connection is not one for the daily work any more.
-        Ok(conn.close().await?)
+        let migrated = migrate::run(&mut conn).await;
+        // The connection is not one for the daily work any more, and holds the lock of whoever migrates.
+        conn.close().await?;
+        migrated
     }
 
     /// Closes all connections.
