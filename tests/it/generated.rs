@@ -31,6 +31,15 @@ fn the_openapi_document_is_fresh() {
 }
 
 #[test]
+fn the_table_of_what_is_kept_of_people_is_fresh() {
+    let page = std::fs::read_to_string(root().join("docs/privacy.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- table -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of the table -->\n").unwrap();
+    let table = vouch_common::domain::retention::markdown();
+    is_fresh("docs/privacy.md", &format!("{before}<!-- table -->\n{table}<!-- end of the table -->\n{after}"));
+}
+
+#[test]
 fn the_page_of_jobs_is_fresh() {
     let mut page = String::from("# Jobs\n\nMade from the job files in `worker/src/jobs` by `scripts/generate`; do not edit.\n");
     for (kind, policy) in vouch_worker::jobs::POLICIES {

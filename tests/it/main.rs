@@ -26,6 +26,7 @@ mod migrations;
 mod pay_and_verify;
 mod payment;
 mod photos;
+mod privacy;
 mod processes;
 mod queue_history;
 mod renewal;

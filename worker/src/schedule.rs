@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use vouch_common::{operations::hand_out_jobs, telemetry::chain};
 
-use crate::{services::Services, sweep};
+use crate::{purge, services::Services, sweep};
 
 /// A recurring task.
 struct Recurring {
@@ -19,6 +19,8 @@ struct Recurring {
 const SWEEP: Recurring = Recurring { name: "sweep", period: Duration::from_mins(1) };
 /// Removes objects that belong to no attempt, so that no photo stays for ever; forgets old keys of submissions.
 const LEFTOVERS: Recurring = Recurring { name: "leftovers", period: Duration::from_hours(1) };
+/// Lets what is known of people go when its time is over.
+const PURGE: Recurring = Recurring { name: "purge", period: Duration::from_hours(1) };
 /// Tells learners whose verification has expired.
 const REMINDERS: Recurring = Recurring { name: "expiry_reminders", period: Duration::from_hours(1) };
 
@@ -39,6 +41,9 @@ pub async fn run(services: Services, stop: CancellationToken) {
             sweep::remove_leftovers(&services, &stop).await;
             sweep::forget_keys(&services).await;
             sweep::forget_retries(&services).await;
+        }
+        if is_due(&services, &PURGE).await {
+            purge::run(&services, &stop).await;
         }
         if is_due(&services, &REMINDERS).await {
             sweep::remind(&services).await;

@@ -7,12 +7,13 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::{
+    domain::retention::Kind,
     operations::{compact_tallies, forget_retries, forget_submission_keys, match_orphans, mend_stuck, remind_expired},
     photos::names,
     telemetry::chain,
 };
 
-use crate::services::Services;
+use crate::{purge, services::Services};
 
 /// An object that no attempt names is removed when it is so old: a submission may still be on its way.
 const LEFTOVER_AGE: TimeDelta = TimeDelta::days(1);
@@ -95,7 +96,10 @@ async fn remove_unnamed(services: &Services, batch: Vec<String>) -> usize {
 pub async fn forget_keys(services: &Services) {
     match forget_submission_keys::forget(services.db(), services.now()).await {
         Ok(0) => {}
-        Ok(forgotten) => tracing::info!(forgotten, "old keys of submissions were forgotten"),
+        Ok(forgotten) => {
+            purge::count(Kind::SubmissionKeys, forgotten);
+            tracing::info!(forgotten, "old keys of submissions were forgotten");
+        }
         Err(error) => tracing::warn!(error = %chain(&error), "old keys could not be forgotten; the next sweep tries again"),
     }
 }
@@ -121,7 +125,10 @@ pub async fn remind(services: &Services) -> usize {
 pub async fn forget_retries(services: &Services) {
     match forget_retries::forget(services.db(), services.now()).await {
         Ok(0) => {}
-        Ok(forgotten) => tracing::info!(forgotten, "items of old bulk retries were forgotten"),
+        Ok(forgotten) => {
+            purge::count(Kind::BulkRetries, forgotten);
+            tracing::info!(forgotten, "items of old bulk retries were forgotten");
+        }
         Err(error) => {
             tracing::warn!(error = %chain(&error), "old bulk retries could not be forgotten; the next sweep tries again");
         }

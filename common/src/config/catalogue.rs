@@ -72,6 +72,16 @@ pub const CATALOGUE: &[Setting] = &[
     defaulted("VOUCH_EXPIRING_SOON_DAYS", "28", BOTH, "Days before expiry from which a learner may verify again."),
     defaulted("VOUCH_EXPIRY_MAILS", "2", &[Worker], "Mails that tell a learner of an expired verification; 0: none."),
     defaulted("VOUCH_EXPIRY_MAIL_EVERY", "15d", &[Worker], "Time between two of them."),
+    defaulted(
+        "VOUCH_KEEP_PHOTOS_DAYS",
+        "30",
+        &[Worker],
+        "Days for which photos are kept after the decision; an ID photo also until its approval has expired. docs/privacy.md.",
+    ),
+    defaulted("VOUCH_KEEP_CALLBACKS_DAYS", "90", &[Worker], "Days for which the vendor's callbacks are kept, at least 30."),
+    defaulted("VOUCH_KEEP_DETAILS_DAYS", "730", &[Worker], "Days for which names and reasons are kept after the decision."),
+    defaulted("VOUCH_KEEP_PAYERS_DAYS", "3650", &[Worker], "Days for which it is kept who paid, at least 30."),
+    defaulted("VOUCH_KEEP_AUDIT_DAYS", "1095", &[Worker], "Days for which it is kept what operators did, at least 30."),
     optional(
         "VOUCH_JWT_SECRET",
         &[Api],

@@ -12,7 +12,13 @@ use super::{
     vendor::read_vendor,
 };
 use crate::{
-    domain::{backoff::Backoff, renewal::Reminders, vendor_format::VendorFormat, verification::Validity},
+    domain::{
+        backoff::Backoff,
+        renewal::Reminders,
+        retention::{Period, Periods},
+        vendor_format::VendorFormat,
+        verification::Validity,
+    },
     photos::keys::MasterKeys,
     secret::Secret,
     vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
@@ -110,6 +116,8 @@ pub struct Settings {
     pub validity: Validity,
     /// Mails about approvals that have expired.
     pub reminders: Reminders,
+    /// How long what is known of people is kept; the worker only.
+    pub retention: Periods,
     /// How learners' tokens are verified; the api only.
     pub jwt: Option<Jwt>,
     /// An api key with every right.
@@ -159,6 +167,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let texts = read_texts(reader);
     let validity = read_validity(reader);
     let reminders = if program == Program::Worker { read_reminders(reader) } else { Some(Reminders::NONE) };
+    let retention = read_retention(reader);
     let vendor = read_vendor(reader, program);
     let mail = (program == Program::Worker).then(|| read_mail(reader));
     let analytics = read_analytics(reader);
@@ -186,6 +195,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         support_email,
         validity: validity?,
         reminders: reminders?,
+        retention: Periods { days_good_for: validity?.days_good_for, ..retention? },
         jwt: jwt.flatten(),
         bootstrap_api_key: bootstrap.map(Secret::new),
         vendor: vendor?,
@@ -213,6 +223,14 @@ fn read_reminders(reader: &mut Reader<'_>) -> Option<Reminders> {
     let mails = reader.number("VOUCH_EXPIRY_MAILS", 0..=100);
     let every = reader.duration("VOUCH_EXPIRY_MAIL_EVERY", Duration::from_hours(24 * 365));
     Some(Reminders { mails: mails?, every: TimeDelta::from_std(every?).unwrap_or(TimeDelta::MAX) })
+}
+
+/// Callbacks are kept as long as the vendor may repeat them.
+fn read_retention(reader: &mut Reader<'_>) -> Option<Periods> {
+    let mut days = |period: Period, least| reader.number(period.setting(), least..=36_500);
+    let (photos, callbacks, details) = (days(Period::Photos, 1), days(Period::Callbacks, 30), days(Period::Details, 1));
+    let (payers, audit) = (days(Period::Payers, 30), days(Period::Audit, 30));
+    Some(Periods { photos: photos?, callbacks: callbacks?, details: details?, payers: payers?, audit: audit?, days_good_for: 0 })
 }
 
 fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {

@@ -39,6 +39,7 @@ pub mod payment;
 pub mod photo;
 pub mod price;
 pub mod renewal;
+pub mod retention;
 pub mod retry_filter;
 pub mod submission;
 pub mod timeline;

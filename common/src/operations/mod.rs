@@ -24,6 +24,8 @@ pub mod load_work;
 pub mod match_orphans;
 pub mod mend_stuck;
 pub mod pause_queue;
+pub mod purge_photos;
+pub mod purge_rows;
 pub mod push_from_lms;
 pub mod put_off_unknown;
 pub mod read_attempts;

@@ -10,6 +10,7 @@ use crate::{
         attempt::Status,
         callback::VerdictKind,
         effect::{Effect, Queue},
+        retention,
     },
     vendor::software_secure::VENDOR,
 };
@@ -163,6 +164,12 @@ pub const CATALOGUE: &[Metric] = &[
     counter("vouch_queue_malformed_total", WORKER, &[QUEUE], "Entries in Redis that are none of ours and were dropped."),
     counter("vouch_workers_restarted_total", WORKER, &[QUEUE], "Workers that ended by themselves and were started again."),
     counter("vouch_sweep_repaired_total", WORKER, &[], "Stuck work that the sweep set going again; it should find none."),
+    counter(
+        "vouch_purged_total",
+        WORKER,
+        &[label("kind", Known(|| retention::TABLE.iter().filter(|rule| rule.has_clock()).map(|rule| rule.name).collect()))],
+        "Rows and photos that went or were emptied because their time was over, by kind (docs/privacy.md).",
+    ),
     counter("vouch_leftovers_removed_total", WORKER, &[], "Stored objects that belonged to no attempt and were removed."),
     counter(
         "vouch_vendor_answers_total",
