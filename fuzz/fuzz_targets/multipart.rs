@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/properties/fuzzed.rs"]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::multipart(data));
