@@ -28,6 +28,7 @@ mod payment;
 mod photos;
 mod privacy;
 mod processes;
+mod queue_contract;
 mod queue_history;
 mod renewal;
 mod results_callback;
