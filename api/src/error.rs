@@ -153,6 +153,10 @@ impl From<OperationError> for Fault {
                 tracing::warn!(error = %chain(&error), "the database is away");
                 Self::Unavailable
             }
+            OperationError::Store(StoreError::Erased) => Self::Refused(
+                StatusCode::GONE,
+                "This learner was erased, and nothing about them is kept. Nothing was changed.".to_owned(),
+            ),
             OperationError::Store(StoreError::Unstorable(_)) => {
                 Self::bad_request("A text holds the character U+0000, which can't be kept. Nothing was changed.")
             }

@@ -7,6 +7,7 @@ use crate::{
     commands::{
         attempts::Attempts,
         audit::Audit,
+        erasures::Erasures,
         jobs::{Errors, Jobs},
         keys::Keys,
         migrate::Migrate,
@@ -37,8 +38,10 @@ enum Command {
     Attempts(Attempts),
     /// Set many going again, at a rate; watch and cancel it
     Retries(Retries),
-    /// Verify learners without photos
+    /// Verify learners without photos, or erase them
     Users(Users),
+    /// Show and prove receipts of erasures
+    Erasures(Erasures),
     /// See the queues, pause, resume and limit them, work the breakers
     Queues(Queues),
     /// Find, retry and drop jobs
@@ -85,6 +88,7 @@ impl Vouch {
             Command::Attempts(attempts) => attempts.run(looks).await,
             Command::Retries(retries) => retries.run(looks).await,
             Command::Users(users) => users.run(looks).await,
+            Command::Erasures(erasures) => erasures.run(looks).await,
             Command::Queues(queues) => queues.run(looks).await,
             Command::Jobs(jobs) => jobs.run(looks).await,
             Command::Errors(errors) => errors.run(looks).await,

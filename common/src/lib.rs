@@ -11,6 +11,7 @@ pub mod ids;
 pub mod operations;
 pub mod payment;
 pub mod photos;
+pub mod receipts;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

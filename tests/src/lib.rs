@@ -345,6 +345,7 @@ fn usual_settings(url: &str, (database, redis): (&str, &str), folder: &std::path
         ("VOUCH_PUBLIC_URL", url),
         ("VOUCH_JWT_SECRET", JWT_SECRET),
         ("VOUCH_BOOTSTRAP_API_KEY", API_KEY),
+        ("VOUCH_ERASURE_KEY", &STANDARD.encode([9; 32])),
         ("VOUCH_VENDOR_FORMAT", "software-secure"),
         ("VOUCH_VENDOR_ACCESS_KEY", ACCESS_KEY),
         ("VOUCH_VENDOR_SECRET_KEYS", &format!("{SECRET},{FORMER_SECRET}")),

@@ -73,6 +73,11 @@ pub struct AttemptsReader(pub Caller);
 #[oai(ty = "bearer", rename = "attempts:operate", checker = "check_attempts_operate")]
 pub struct Operator(pub Caller);
 
+/// A key that may do everything (`admin`).
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "admin", checker = "check_admin")]
+pub struct Admin(pub Caller);
+
 /// A key of any scope.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "any key", checker = "check_any")]
@@ -80,6 +85,10 @@ pub struct AnyKey(pub Caller);
 
 async fn check_any(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
     recognise(request, &bearer.token).await
+}
+
+async fn check_admin(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    check(request, &bearer.token, &["admin"]).await
 }
 
 async fn check_lms_write(request: &Request, bearer: Bearer) -> poem::Result<Caller> {

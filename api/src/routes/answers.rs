@@ -96,6 +96,8 @@ problems! {
         Forbidden = 403,
         /// It speaks of something that is not known.
         NotFound = 404,
+        /// It speaks of a learner who was erased.
+        Gone = 410,
         /// It is too large.
         TooLarge = 413,
         /// It is no JSON.
@@ -112,6 +114,8 @@ problems! {
         Unauthorized = 401,
         /// The key's scope is too small.
         Forbidden = 403,
+        /// The learner was erased.
+        Gone = 410,
         /// It is too large.
         TooLarge = 413,
         /// It is neither JSON nor a form.

@@ -11,6 +11,7 @@ pub mod create_order;
 pub mod credit;
 mod description;
 pub mod embargo;
+pub mod erasures;
 pub mod finding;
 pub mod grants;
 pub mod health;
@@ -118,7 +119,7 @@ type Parts = (
     queues::Braking,
     queue_history::Numbers,
     finding::Finding,
-    (acting::Acting, retries::Retries),
+    (acting::Acting, retries::Retries, erasures::Erasures),
 );
 
 /// The documented part, under `/api/v1`.
@@ -138,7 +139,7 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
         queues::Braking,
         queue_history::Numbers,
         finding::Finding,
-        (acting::Acting, retries::Retries),
+        (acting::Acting, retries::Retries, erasures::Erasures),
     );
     OpenApiService::new(parts, "Vouch", INTERFACE_VERSION)
         .description("Photo identity verification: what learning platforms push, and what they may read.")

@@ -26,12 +26,15 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
         Ok(Recorded::Orphan) => "orphan",
         Ok(Recorded::UnknownResult) => "unknown_result",
         Ok(Recorded::OtherBody) => "other_body",
+        Ok(Recorded::Erased) => "erased",
         Err(Fault::Refused(..)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
     metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
     match result {
-        Ok(Recorded::Kept | Recorded::Duplicate) => Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!")),
+        Ok(Recorded::Kept | Recorded::Duplicate | Recorded::Erased) => {
+            Ok(Response::builder().content_type("text/plain; charset=utf-8").body("OK!"))
+        }
         // `take` answers the first two itself; the third can't be, for the event's key covers the body.
         Ok(Recorded::Orphan | Recorded::UnknownResult | Recorded::OtherBody) => Err(Fault::Internal),
         Err(fault) => Err(fault),
@@ -76,6 +79,10 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
     match recorded {
         Recorded::Kept => state.wake(),
         Recorded::Duplicate | Recorded::OtherBody => {}
+        Recorded::Erased => {
+            tracing::info!(attempt.receipt = receipt, "a callback speaks of a learner who was erased; nothing is kept");
+            return Ok(recorded);
+        }
         Recorded::Orphan => {
             tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan");
             return Err(Fault::bad_request(format!("edX ID {} not found", receipt.unwrap_or("None"))));

@@ -11,12 +11,16 @@ use vouch_common::{
         submission::{self, Accepted, Refusal, SentPhoto, Submission},
     },
     ids,
-    operations::submit_photos::{self, StoredUploads, SubmissionKey, Submitter, ToSubmit},
+    operations::{
+        OperationError,
+        submit_photos::{self, StoredUploads, SubmissionKey, Submitter, ToSubmit},
+    },
     photos::{
         names,
         seal::{seal, with_context},
     },
-    store::submission_keys::Answered,
+    store::{StoreError, submission_keys::Answered},
+    telemetry::chain,
 };
 
 use crate::{error::Fault, state::AppState};
@@ -73,13 +77,26 @@ async fn take_or_repeat(
     let uploads = store_sealed(state, &accepted).await?;
     let answer = json!({ "url": url });
     let new = ToSubmit { accepted: &accepted, uploads: &uploads, key: key.as_ref(), answer: &answer };
-    if let Some(answered) = submit_photos::submit(state.db(), who, new, now).await? {
+    let submitted = submit_photos::submit(state.db(), who, new, now).await;
+    if matches!(submitted, Err(OperationError::Store(StoreError::Erased))) {
+        remove(state, &uploads).await;
+    }
+    if let Some(answered) = submitted? {
         return key.map_or(Err(Fault::Internal), |key| repeated(&key, &answered));
     }
     state.wake();
     tracing::Span::current().record("attempt.receipt", tracing::field::display(uploads.receipt));
     tracing::info!(attempt.receipt = %uploads.receipt, "submission committed");
     Ok(Taken { receipt: uploads.receipt, url, is_repeated: false })
+}
+
+/// Nothing of a learner who was erased is left lying; what can't be deleted now goes with the leftovers.
+async fn remove(state: &AppState, uploads: &StoredUploads) {
+    for name in [Some(&uploads.face), uploads.photo_id.as_ref()].into_iter().flatten() {
+        if let Err(error) = state.objects().delete(name).await {
+            tracing::warn!(error = %chain(&error), "an upload was not deleted; the sweep does it after a day");
+        }
+    }
 }
 
 /// What was answered to the key before, if what came with it is the same.

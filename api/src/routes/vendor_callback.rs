@@ -39,6 +39,7 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
         Ok(Recorded::Orphan) => "orphan",
         Ok(Recorded::UnknownResult) => "unknown_result",
         Ok(Recorded::OtherBody) => "other_body",
+        Ok(Recorded::Erased) => "erased",
         Err(Fault::Refused(..)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
@@ -105,6 +106,9 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
         Recorded::Kept => {
             state.wake();
             tracing::info!(attempt.receipt = receipt, "callback kept");
+        }
+        Recorded::Erased => {
+            tracing::info!(attempt.receipt = receipt, "a callback speaks of a learner who was erased; nothing is kept");
         }
         Recorded::Duplicate => tracing::info!(attempt.receipt = receipt, "a callback came again"),
         Recorded::Orphan => tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan"),

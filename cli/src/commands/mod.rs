@@ -4,6 +4,7 @@ mod approve_many;
 mod arguments;
 pub mod attempts;
 pub mod audit;
+pub mod erasures;
 pub mod jobs;
 pub mod keys;
 mod listing;

@@ -38,6 +38,15 @@ enum Verb {
         #[arg(long, value_parser = arguments::reason)]
         reason: String,
     },
+    /// Erase learners for good: names, photos, callbacks and reasons go, receipts and decisions stay. Prints each erasure
+    Erase {
+        /// Their numbers
+        #[arg(required = true, value_name = "USER", value_parser = clap::value_parser!(i64).range(1..))]
+        users: Vec<i64>,
+        /// Why, for the audit; it is kept, so it must not name anybody
+        #[arg(long, value_parser = arguments::reason)]
+        reason: String,
+    },
 }
 
 impl Users {
@@ -48,7 +57,10 @@ impl Users {
     /// A [`crate::failure::Failure`].
     pub async fn run(self, looks: &Looks) -> Result<()> {
         let session = Session::open(&self.access, looks)?;
-        let Verb::Verify { users, users_file, reason } = self.verb;
+        let (users, users_file, reason) = match self.verb {
+            Verb::Verify { users, users_file, reason } => (users, users_file, reason),
+            Verb::Erase { users, reason } => return erase(&session, &users, &reason).await,
+        };
         let users = match users_file {
             Some(file) => approve_many::read(&file)?,
             None => users.iter().map(i64::to_string).collect(),
@@ -68,4 +80,10 @@ impl Users {
 fn verified(answer: &Value, look: &Look) -> String {
     let status = text_at(answer, "/status");
     format!("{}\t{}\n", text_at(answer, "/receipt_id"), look.paint(&status, color_of(&status)))
+}
+
+async fn erase(session: &Session, users: &[i64], reason: &str) -> Result<()> {
+    let document = json!({ "reason": reason });
+    let ask = async |user: &i64| session.api.post(&["users", &user.to_string(), "erasure"], &document).await;
+    series::each(session, users, ask, |answer, _| format!("{}\n", text_at(answer, "/erasure_id"))).await
 }

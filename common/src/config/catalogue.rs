@@ -83,6 +83,11 @@ pub const CATALOGUE: &[Setting] = &[
     defaulted("VOUCH_KEEP_PAYERS_DAYS", "3650", &[Worker], "Days for which it is kept who paid, at least 30."),
     defaulted("VOUCH_KEEP_AUDIT_DAYS", "1095", &[Worker], "Days for which it is kept what operators did, at least 30."),
     optional(
+        "VOUCH_ERASURE_KEY",
+        BOTH,
+        "Key (Ed25519) that signs receipts of erasures, as base64 of 32 random bytes; without it nobody can be erased.",
+    ),
+    optional(
         "VOUCH_JWT_SECRET",
         &[Api],
         "Secret (HS256) of the platform's session tokens. This or VOUCH_JWT_JWKS_URL is required.",

@@ -1,6 +1,6 @@
 //! The settings as values.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use url::Url;
@@ -20,6 +20,7 @@ use crate::{
         verification::Validity,
     },
     photos::keys::MasterKeys,
+    receipts::ReceiptKey,
     secret::Secret,
     vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
 };
@@ -118,6 +119,8 @@ pub struct Settings {
     pub reminders: Reminders,
     /// How long what is known of people is kept; the worker only.
     pub retention: Periods,
+    /// Signs receipts of erasures; without it nobody is erased.
+    pub receipt_key: Option<Arc<ReceiptKey>>,
     /// How learners' tokens are verified; the api only.
     pub jwt: Option<Jwt>,
     /// An api key with every right.
@@ -168,6 +171,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let validity = read_validity(reader);
     let reminders = if program == Program::Worker { read_reminders(reader) } else { Some(Reminders::NONE) };
     let retention = read_retention(reader);
+    let receipt_key = read_receipt_key(reader);
     let vendor = read_vendor(reader, program);
     let mail = (program == Program::Worker).then(|| read_mail(reader));
     let analytics = read_analytics(reader);
@@ -196,6 +200,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         validity: validity?,
         reminders: reminders?,
         retention: Periods { days_good_for: validity?.days_good_for, ..retention? },
+        receipt_key: receipt_key?,
         jwt: jwt.flatten(),
         bootstrap_api_key: bootstrap.map(Secret::new),
         vendor: vendor?,
@@ -231,6 +236,14 @@ fn read_retention(reader: &mut Reader<'_>) -> Option<Periods> {
     let (photos, callbacks, details) = (days(Period::Photos, 1), days(Period::Callbacks, 30), days(Period::Details, 1));
     let (payers, audit) = (days(Period::Payers, 30), days(Period::Audit, 30));
     Some(Periods { photos: photos?, callbacks: callbacks?, details: details?, payers: payers?, audit: audit?, days_good_for: 0 })
+}
+
+/// The outer `None` is a fault; the inner one means off.
+fn read_receipt_key(reader: &mut Reader<'_>) -> Option<Option<Arc<ReceiptKey>>> {
+    if reader.text("VOUCH_ERASURE_KEY").is_none() {
+        return Some(None);
+    }
+    reader.parse("VOUCH_ERASURE_KEY", ReceiptKey::parse).map(|key| Some(Arc::new(key)))
 }
 
 fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     checkpoint::Outcome,
     event::EventName,
-    ids::{CallbackId, CheckpointId, ReceiptId, RetryId, UserId},
+    ids::{CallbackId, CheckpointId, ErasureId, ReceiptId, RetryId, UserId},
 };
 
 /// A queue of jobs; each can be scaled by itself.
@@ -31,7 +31,7 @@ pub enum Queue {
     Mail,
     /// Sending analytics events.
     Events,
-    /// Care: the sweep, the purge of leftovers, and bulk retries.
+    /// Care: the sweep, the purge, bulk retries, and erasures.
     Upkeep,
 }
 
@@ -171,6 +171,11 @@ pub enum Effect {
         /// The bulk retry.
         retry: RetryId,
     },
+    /// Erase a learner.
+    EraseLearner {
+        /// The erasure.
+        erasure: ErasureId,
+    },
 }
 
 /// A job whose kind or version this program does not know; another release may.
@@ -186,7 +191,7 @@ const VERSION: u64 = 1;
 
 impl Effect {
     /// Every kind of effect, by name.
-    pub const KINDS: [&'static str; 7] = [
+    pub const KINDS: [&'static str; 8] = [
         "prepare_photos",
         "submit_to_vendor",
         "apply_vendor_result",
@@ -194,6 +199,7 @@ impl Effect {
         "send_email",
         "track_event",
         "retry_batch",
+        "erase_learner",
     ];
 
     /// The kind's name in the ledger, in logs and in metrics.
@@ -207,6 +213,7 @@ impl Effect {
             Self::SendEmail { .. } => "send_email",
             Self::TrackEvent { .. } => "track_event",
             Self::RetryBatch { .. } => "retry_batch",
+            Self::EraseLearner { .. } => "erase_learner",
         }
     }
 
@@ -220,7 +227,7 @@ impl Effect {
             Self::UpdateCreditRequirement { .. } => Queue::Credit,
             Self::SendEmail { .. } => Queue::Mail,
             Self::TrackEvent { .. } => Queue::Events,
-            Self::RetryBatch { .. } => Queue::Upkeep,
+            Self::RetryBatch { .. } | Self::EraseLearner { .. } => Queue::Upkeep,
         }
     }
 
@@ -234,7 +241,7 @@ impl Effect {
             "update_credit_requirement" => Queue::Credit,
             "send_email" => Queue::Mail,
             "track_event" => Queue::Events,
-            "retry_batch" => Queue::Upkeep,
+            "retry_batch" | "erase_learner" => Queue::Upkeep,
             _ => return None,
         })
     }
@@ -309,6 +316,7 @@ mod tests {
             Effect::SendEmail { template: MailTemplate::Approved, user: UserId(1), receipt: Some(receipt), course: None },
             Effect::TrackEvent { user: UserId(1), event: None, receipt: None },
             Effect::RetryBatch { retry: RetryId(Uuid::from_u128(9)) },
+            Effect::EraseLearner { erasure: ErasureId(Uuid::from_u128(11)) },
         ]
     }
 

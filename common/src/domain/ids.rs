@@ -75,3 +75,22 @@ impl fmt::Display for RetryId {
         self.0.hyphenated().fmt(f)
     }
 }
+
+/// An erasure of a learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErasureId(pub Uuid);
+
+impl ErasureId {
+    /// Reads an erasure's name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for ErasureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}

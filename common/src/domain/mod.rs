@@ -25,6 +25,7 @@ pub mod credit;
 pub mod deadline;
 pub mod effect;
 pub mod embargo;
+pub mod erasure;
 pub mod event;
 pub mod failure;
 pub mod grade;

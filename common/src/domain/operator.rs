@@ -4,7 +4,7 @@
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// What operators do, as the audit names it.
-pub const ACTIONS: [&str; 12] = [
+pub const ACTIONS: [&str; 13] = [
     "attempt.retry",
     "attempt.approve",
     "attempt.deny",
@@ -17,6 +17,7 @@ pub const ACTIONS: [&str; 12] = [
     "queue.limit",
     "breaker.force",
     "user.verify",
+    "user.erase",
 ];
 
 /// Who asks, and why.

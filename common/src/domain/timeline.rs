@@ -197,6 +197,7 @@ fn event_title(kind: &str) -> String {
         "vendor_system_error" => "The vendor had a fault of its own".to_owned(),
         "approved_by_hand" => "Approved by hand".to_owned(),
         "denied_by_hand" => "Denied by hand".to_owned(),
+        "ended_by_erasure" => "Ended: the learner was erased".to_owned(),
         "verdict_ignored" => "A verdict changed nothing".to_owned(),
         "retried_by_hand" => "Set going again by hand".to_owned(),
         "job_dropped" => "A job was dropped by hand".to_owned(),

@@ -13,7 +13,7 @@ use crate::{
         ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
     },
-    store::{Connection, Db, attempts, checkpoints, courses, credit as credit_rows, users},
+    store::{Connection, Db, StoreError, attempts, checkpoints, courses, credit as credit_rows, users},
 };
 
 /// What a mail says, and to whom.
@@ -74,7 +74,10 @@ pub struct WhichMail<'a> {
 /// [`OperationError::Missing`] when the learner or the attempt does not exist.
 pub async fn load(db: &Db, which: WhichMail<'_>, days_good_for: u32, now: DateTime<Utc>) -> Result<MailFacts, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    let user = users::find(&mut conn, which.user).await?.ok_or(OperationError::Missing("learner"))?;
+    let Some(user) = users::find(&mut conn, which.user).await? else {
+        let is_erased = users::is_erased(&mut conn, which.user).await?;
+        return Err(if is_erased { StoreError::Erased.into() } else { OperationError::Missing("learner") });
+    };
     let attempt = match which.receipt {
         Some(receipt) => Some(attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?),
         None => None,

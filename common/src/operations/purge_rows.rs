@@ -68,7 +68,8 @@ pub async fn purge(db: &Db, kind: Kind, periods: &Periods, from: Cursor, now: Da
         | Kind::Orders
         | Kind::SubmissionKeys
         | Kind::Jobs
-        | Kind::BulkRetries => 0,
+        | Kind::BulkRetries
+        | Kind::Erasures => 0,
     };
     tx.commit().await?;
     // A deleted or emptied row is not met again, so the next batch begins where this one did.

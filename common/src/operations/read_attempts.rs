@@ -80,7 +80,7 @@ pub async fn read_standing(
     validity: Validity,
 ) -> Result<Option<Verification>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    if users::find(&mut conn, user).await?.is_none() {
+    if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
     let attempts = attempts::list_for_user(&mut conn, user).await?;

@@ -22,7 +22,7 @@ pub struct InCourse {
 /// When the database is away.
 pub async fn load(db: &Db, user: UserId, course: &CourseKey) -> Result<Option<InCourse>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    if users::find(&mut conn, user).await?.is_none() {
+    if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
     load_one(&mut conn, user, course).await
@@ -35,7 +35,7 @@ pub async fn load(db: &Db, user: UserId, course: &CourseKey) -> Result<Option<In
 /// When the database is away.
 pub async fn list(db: &Db, user: UserId) -> Result<Option<Vec<InCourse>>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    if users::find(&mut conn, user).await?.is_none() {
+    if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
     let mut all = Vec::new();
@@ -53,7 +53,7 @@ pub async fn list(db: &Db, user: UserId) -> Result<Option<Vec<InCourse>>, Operat
 /// When the database is away.
 pub async fn list_attempts(db: &Db, user: UserId) -> Result<Option<Vec<Attempt>>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    if users::find(&mut conn, user).await?.is_none() {
+    if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
     Ok(Some(attempts::list_for_user(&mut conn, user).await?))

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Db, attempts,
         callbacks::{self, NewCallback},
-        jobs,
+        jobs, users,
     },
     telemetry::trace,
 };
@@ -52,6 +52,8 @@ pub enum Recorded {
     UnknownResult,
     /// Its key was used for another body; nothing changed. Somebody should look why.
     OtherBody,
+    /// The learner was erased: nothing of it is kept.
+    Erased,
 }
 
 /// Keeps a callback and its job in one transaction.
@@ -65,6 +67,11 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         Some(receipt) => attempts::find(&mut tx, receipt).await?,
         None => None,
     };
+    if let Some(attempt) = &attempt
+        && users::is_erased(&mut tx, attempt.user).await?
+    {
+        return Ok(Recorded::Erased);
+    }
     let outcome = match (&attempt, VerdictKind::parse(callback.format, callback.result)) {
         (None, _) => Recorded::Orphan,
         (Some(_), None) => Recorded::UnknownResult,
@@ -84,7 +91,7 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         outcome: match outcome {
             Recorded::Orphan => callbacks::ORPHAN,
             Recorded::UnknownResult => callbacks::UNKNOWN_RESULT,
-            Recorded::Kept | Recorded::Duplicate | Recorded::OtherBody => callbacks::RECEIVED,
+            Recorded::Kept | Recorded::Duplicate | Recorded::OtherBody | Recorded::Erased => callbacks::RECEIVED,
         },
     };
     let Some(id) = callbacks::record(&mut tx, &new).await? else {

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// A text that came from outside holds U+0000, which Postgres does not keep.
     #[error("a text holds a character that can't be kept")]
     Unstorable(#[source] sqlx::Error),
+    /// The learner was erased: nothing about them is kept any more.
+    #[error("the learner was erased; nothing about them is kept")]
+    Erased,
     /// It refused the statement: a fault of ours.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
@@ -64,6 +67,7 @@ impl From<sqlx::Error> for StoreError {
                 return Self::Unavailable(error);
             }
             Some("22021" | "22P05") => return Self::Unstorable(error),
+            Some("VE001") => return Self::Erased,
             Some(_) => return Self::Refused(error),
             None => {}
         }

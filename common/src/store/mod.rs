@@ -16,6 +16,8 @@ pub mod courses;
 pub mod credit;
 pub mod credit_requests;
 pub mod deadlines;
+pub(crate) mod erase_rows;
+pub mod erasures;
 pub mod error;
 pub mod error_groups;
 pub mod events;

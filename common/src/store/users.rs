@@ -22,11 +22,14 @@ pub struct User {
     pub country: Option<String>,
 }
 
-/// Finds a learner.
+/// Finds a learner; one who was erased is none.
 pub(crate) async fn find(conn: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
-    let row = sqlx::query!("SELECT user_id, username, email, full_name, is_active, country FROM users WHERE user_id = $1", id.0)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query!(
+        "SELECT user_id, username, email, full_name, is_active, country FROM users WHERE user_id = $1 AND erased_at IS NULL",
+        id.0
+    )
+    .fetch_optional(conn)
+    .await?;
     Ok(row.map(|row| User {
         id: UserId(row.user_id),
         username: row.username,
@@ -39,7 +42,9 @@ pub(crate) async fn find(conn: &mut Connection, id: UserId) -> Result<Option<Use
 
 /// A learner's name, if there is such a learner; locked for the rest of the transaction.
 pub(crate) async fn lock_name(conn: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT full_name FROM users WHERE user_id = $1 FOR UPDATE", id.0).fetch_optional(conn).await?)
+    Ok(sqlx::query_scalar!("SELECT full_name FROM users WHERE user_id = $1 AND erased_at IS NULL FOR UPDATE", id.0)
+        .fetch_optional(conn)
+        .await?)
 }
 
 /// Inserts or overwrites a learner: the platform's word counts.
@@ -110,4 +115,37 @@ pub(crate) async fn change_name(
     .execute(conn)
     .await?;
     must_touch_one("users", done.rows_affected())
+}
+
+/// Locks a learner, whom nobody can write about meanwhile; `false` when there is none.
+pub(crate) async fn lock_for_erasure(conn: &mut Connection, id: UserId) -> Result<bool, StoreError> {
+    let row = sqlx::query_scalar!("SELECT user_id FROM users WHERE user_id = $1 FOR UPDATE", id.0).fetch_optional(conn).await?;
+    Ok(row.is_some())
+}
+
+/// Empties a locked learner's profile and closes the door: the tables take nothing more about them.
+pub(crate) async fn erase(conn: &mut Connection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        r#"
+        UPDATE users SET username = '', email = '', full_name = '', country = NULL, is_active = false, updated_at = $2, erased_at = $2
+        WHERE user_id = $1 AND erased_at IS NULL
+        "#,
+        id.0,
+        now
+    )
+    .execute(conn)
+    .await?;
+    must_touch_one("users", done.rows_affected())
+}
+
+/// Whether a learner was erased; until the transaction ends they are not erased if they were not.
+pub(crate) async fn is_erased(conn: &mut Connection, id: UserId) -> Result<bool, StoreError> {
+    let row =
+        sqlx::query_scalar!("SELECT erased_at FROM users WHERE user_id = $1 FOR KEY SHARE", id.0).fetch_optional(conn).await?;
+    Ok(row.flatten().is_some())
+}
+
+/// Whether there is or was such a learner: what was decided of one who was erased can still be read.
+pub(crate) async fn is_known(conn: &mut Connection, id: UserId) -> Result<bool, StoreError> {
+    Ok(find(conn, id).await?.is_some() || is_erased(conn, id).await?)
 }

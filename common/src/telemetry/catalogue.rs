@@ -181,7 +181,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "vouch_callbacks_total",
         API,
-        &[listed("outcome", &["kept", "duplicate", "orphan", "unknown_result", "other_body", "refused", "failed"])],
+        &[listed("outcome", &["kept", "duplicate", "orphan", "unknown_result", "other_body", "erased", "refused", "failed"])],
         "The vendor's callbacks. `other_body`: the id of another with another body, not applied.",
     ),
     counter(

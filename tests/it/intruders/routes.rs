@@ -90,6 +90,7 @@ fn address(app: &TestApp, path: &str) -> String {
         (":nothing", "nothing".to_owned()),
         (":id", "1".to_owned()),
         ("{receipt_id}", RECEIPT.to_owned()),
+        ("{erasure_id}", RECEIPT.to_owned()),
         ("{user_id}", "7".to_owned()),
         ("{course}", course.clone()),
         ("{usage}", percent(samples::USAGE)),

@@ -30,6 +30,7 @@ pub(super) enum Scope {
     Write,
     Read,
     Operate,
+    Admin,
 }
 
 impl Scope {
@@ -40,11 +41,12 @@ impl Scope {
             Self::Write => matches!(held, "lms:write" | "admin"),
             Self::Read => matches!(held, "attempts:read" | "attempts:operate" | "admin"),
             Self::Operate => matches!(held, "attempts:operate" | "admin"),
+            Self::Admin => held == "admin",
         }
     }
 }
 
-use Scope::{Any, Operate, Read, Write};
+use Scope::{Admin, Any, Operate, Read, Write};
 use Who::{Anybody, Console, ConsoleOperator, Key, Learner, Link, Payments, Sealed, SoftwareSecure};
 
 /// Method, path as the router has it, who may call it. A route without a row fails `routes`.
@@ -112,6 +114,7 @@ pub(super) const ROUTES: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/bulk", Key(Write)),
     ("PUT", "/api/v1/courses/{course}", Key(Write)),
     ("GET", "/api/v1/courses/{course}/deadline", Key(Read)),
+    ("GET", "/api/v1/erasures/{erasure_id}", Key(Admin)),
     ("GET", "/api/v1/errors", Key(Read)),
     ("GET", "/api/v1/jobs", Key(Read)),
     ("GET", "/api/v1/jobs/{id}", Key(Read)),
@@ -146,5 +149,6 @@ pub(super) const ROUTES: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/users/{user_id}/verification/at", Key(Read)),
     ("GET", "/api/v1/users/{user_id}/verification/courses", Key(Read)),
     ("GET", "/api/v1/users/{user_id}/verification/courses/{course}", Key(Read)),
+    ("POST", "/api/v1/users/{user_id}/erasure", Key(Admin)),
     ("POST", "/api/v1/users/{user_id}/verifications", Key(Operate)),
 ];

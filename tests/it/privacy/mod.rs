@@ -1,6 +1,7 @@
 //! What is known of people: how long it is kept, and that it goes.
 
 mod columns;
+mod erasure;
 mod purge;
 mod purge_cut;
 

@@ -1,6 +1,7 @@
 //! The jobs: one file each, and the match that leaves none out.
 
 pub mod apply_vendor_result;
+pub mod erase_learner;
 pub mod prepare_photos;
 pub mod retry_batch;
 pub mod send_email;
@@ -31,11 +32,12 @@ pub fn policy(effect: &Effect, settings: &Settings) -> Policy {
         Effect::SendEmail { .. } => send_email::POLICY,
         Effect::TrackEvent { .. } => track_event::POLICY,
         Effect::RetryBatch { .. } => retry_batch::POLICY,
+        Effect::EraseLearner { .. } => erase_learner::POLICY,
     }
 }
 
 /// Every job with its policy, by kind.
-pub const POLICIES: [(&str, Policy); 7] = [
+pub const POLICIES: [(&str, Policy); 8] = [
     ("prepare_photos", prepare_photos::POLICY),
     ("submit_to_vendor", submit_to_vendor::POLICY),
     ("apply_vendor_result", apply_vendor_result::POLICY),
@@ -43,6 +45,7 @@ pub const POLICIES: [(&str, Policy); 7] = [
     ("send_email", send_email::POLICY),
     ("track_event", track_event::POLICY),
     ("retry_batch", retry_batch::POLICY),
+    ("erase_learner", erase_learner::POLICY),
 ];
 
 /// How long a claimed job of that kind is its worker's at most: so long a job waits that hangs.
@@ -74,6 +77,7 @@ pub async fn run(services: &Services, delivery: Delivery, effect: Effect) -> Res
         }
         Effect::TrackEvent { user, event, receipt } => Ok(track_event::run(services, delivery, user, event.zip(receipt)).await?),
         Effect::RetryBatch { retry } => Ok(retry_batch::run(services, delivery, retry).await?),
+        Effect::EraseLearner { erasure } => Ok(erase_learner::run(services, delivery, erasure).await?),
     }
 }
 

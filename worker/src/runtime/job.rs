@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use vouch_common::{
     domain::{backoff::Backoff, effect::Queue},
     operations::OperationError,
-    store::jobs::{ClaimedJob, Lease},
+    store::{
+        StoreError,
+        jobs::{ClaimedJob, Lease},
+    },
     telemetry::chain,
 };
 
@@ -126,20 +129,20 @@ impl<E: Classify> From<E> for JobFailure {
 impl Classify for OperationError {
     fn class(&self) -> &'static str {
         match self {
+            Self::Refused(_) | Self::Store(StoreError::Erased) => "obsolete",
             Self::Store(_) => "database",
             Self::Fenced => "fenced",
             Self::Missing(_) => "missing",
-            Self::Refused(_) => "obsolete",
             Self::Unreadable(_) => "unreadable",
         }
     }
 
     fn verdict(&self) -> Verdict {
         match self {
+            Self::Refused(_) | Self::Store(StoreError::Erased) => Verdict::Obsolete,
             Self::Store(_) => Verdict::Retry,
             Self::Fenced => Verdict::NotOurs,
             Self::Missing(_) | Self::Unreadable(_) => Verdict::GiveUp,
-            Self::Refused(_) => Verdict::Obsolete,
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Move {
     DenyByHand,
     /// An operator verifies a learner without photos; the attempt is made for that.
     GrantByHand,
+    /// Its learner is erased.
+    EndByErasure,
 }
 
 /// One line of the table.
@@ -46,7 +48,7 @@ pub struct Rule {
 }
 
 /// The whole state machine.
-pub const TABLE: [Rule; 10] = [
+pub const TABLE: [Rule; 11] = [
     Rule { step: Move::Prepare, from: &[Created], ignored_in: &[], to: Ready, name: "prepared" },
     Rule { step: Move::RejectAtIntake, from: &[Created], ignored_in: &[], to: Denied, name: "rejected_at_intake" },
     Rule { step: Move::Submit, from: &[Ready, MustRetry, Submitted], ignored_in: &[], to: Submitted, name: "submitted" },
@@ -81,6 +83,13 @@ pub const TABLE: [Rule; 10] = [
         name: "denied_by_hand",
     },
     Rule { step: Move::GrantByHand, from: &[Created], ignored_in: &[], to: Approved, name: "granted_by_hand" },
+    Rule {
+        step: Move::EndByErasure,
+        from: &[Created, Ready, MustRetry, Submitted],
+        ignored_in: &[Approved, Denied],
+        to: Denied,
+        name: "ended_by_erasure",
+    },
 ];
 
 /// What the table says of a move in a state.
@@ -143,6 +152,7 @@ mod tests {
             (Move::ApproveByHand, [No, No, To(Approved), To(Approved), Same, To(Approved)]),
             (Move::DenyByHand, [To(Denied), To(Denied), To(Denied), To(Denied), To(Denied), To(Denied)]),
             (Move::GrantByHand, [To(Approved), No, No, No, No, No]),
+            (Move::EndByErasure, [To(Denied), To(Denied), To(Denied), To(Denied), Same, Same]),
         ];
         assert_eq!(expected.len(), TABLE.len());
         for (step, outcomes) in expected {

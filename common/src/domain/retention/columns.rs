@@ -59,6 +59,7 @@ pub const COLUMNS: &[Columns] = &[
     nobody("credit_requirements", "what a course demands", &["course_key", "criteria", "display_name", "name", "namespace"]),
     nobody("dead_tallies", "counts", &["fingerprint", "queue"]),
     person("enrollments", Kind::Profiles, &["course_key", "mode"]),
+    person("erasures", Kind::Erasures, &["counts", "public_key", "receipt", "requested_by", "signature", "status"]),
     nobody(
         "error_groups",
         "a failure with its numbers and names taken out",

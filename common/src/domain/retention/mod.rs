@@ -48,6 +48,8 @@ pub enum Kind {
     BulkRetries,
     /// What operators did, and why.
     Audit,
+    /// Who was erased, and the receipt.
+    Erasures,
 }
 
 /// A span that a deployment sets, in days.
@@ -152,7 +154,7 @@ use End::{DeleteObject, DeleteRow, EmptyColumns, Stays};
 use Keep::{Days, ForGood, Setting, UntilErased, UntilServed};
 
 /// Every kind, in the order of the documentation.
-pub const TABLE: [Rule; 18] = [
+pub const TABLE: [Rule; 19] = [
     rule(Kind::Uploads, "uploads", "uploaded photos, sealed", "objects `uploads/`; `attempts`")
         .why("the intake looks at them")
         .from("until they are prepared or refused; a leftover goes within a day")
@@ -240,6 +242,15 @@ pub const TABLE: [Rule; 18] = [
         .why("nothing is done by hand unseen")
         .from("the act")
         .keep(Setting(Period::Audit), DeleteRow, EmptyColumns),
+    rule(
+        Kind::Erasures,
+        "erasures",
+        "which number was erased, when, by whom, how much of what; the signed receipt",
+        "`erasures`, `users`",
+    )
+    .why("proof, and nothing brings the learner back")
+    .from("")
+    .keep(ForGood, Stays, Stays),
 ];
 
 impl Rule {
