@@ -88,6 +88,11 @@ impl Proxy {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
+    /// Whether new connections are closed at once: the cut that was planned has come.
+    pub fn is_closed(&self) -> bool {
+        *self.shared.mode.borrow() == Mode::Closed
+    }
+
     /// Postgres requests (a simple query, or whatever ends with a sync) that passed since the last count.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::SeqCst)
