@@ -1,10 +1,10 @@
-//! How much is taken, by one worker and by two.
+//! How much is taken, and what becomes of it when a worker stops.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use vouch_common::domain::effect::Queue;
-use vouch_tests::TestApp;
+use vouch_tests::{TestApp, wait_for};
 use vouch_worker::{Stop, options::Options};
 
 const LEARNERS: i64 = 12;
@@ -38,6 +38,37 @@ async fn however_much_is_ready_no_more_is_claimed_than_there_are_slots() {
     gently.cancel();
     running.await.unwrap();
     assert_eq!(app.count("SELECT max(jobs) FROM in_hand").await, 2, "all slots are used, and no more");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_with_full_hands_gives_back_and_no_delivery_counts() {
+    let app = TestApp::without_worker().await;
+    for user in 1..=LEARNERS {
+        app.submit(user, "Sofia Marek", json!({})).await;
+    }
+    // Nothing gets on: whoever wants to finish a photo waits for this transaction.
+    let mut lock = app.db.begin().await.unwrap();
+    sqlx::query("LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let stop = Stop::default();
+    let (gently, at_once) = (stop.gently.clone(), stop.at_once.clone());
+    // With both slots full nothing is being taken, so nothing is claimed after the stop.
+    let photos_alone = Options { queues: vec![Queue::Photos], ..two_at_once() };
+    let running = tokio::spawn(vouch_worker::run(app.services(), photos_alone, stop));
+    wait_for("both slots to be full", async || {
+        (app.count("SELECT count(*) FROM jobs WHERE phase = 'running'").await == 2).then_some(())
+    })
+    .await;
+    gently.cancel();
+    at_once.cancel();
+    running.await.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE phase = 'running'").await, 0, "nobody holds anything");
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE deliveries > 0").await, 0, "giving back costs no delivery");
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, LEARNERS, "nothing is lost");
+    lock.rollback().await.unwrap();
+    let mut app = app;
+    app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'dispatched'").await;
+    app.start_worker(&Queue::ALL);
     app.finish().await;
 }
 
