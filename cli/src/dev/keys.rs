@@ -39,6 +39,13 @@ pub struct DevKeys {
     /// Shared with the payment page; a folder that was made before there was one gets another at each start.
     #[serde(default = "new_secret")]
     pub cybersource_secret: String,
+    /// Signs receipts of erasures; made as the one above.
+    #[serde(default = "new_key")]
+    pub erasure_key: String,
+}
+
+fn new_key() -> String {
+    STANDARD.encode(random_bytes::<32>())
 }
 
 fn new_secret() -> String {
@@ -69,7 +76,7 @@ impl DevKeys {
     pub fn make() -> Result<Self> {
         let pair = PrivateKey::new(&mut rand::rng(), VENDOR_KEY_BITS)?;
         Ok(Self {
-            master_keys: format!("dev:{}", STANDARD.encode(random_bytes::<32>())),
+            master_keys: format!("dev:{}", new_key()),
             jwt_secret: new_secret(),
             api_key: format!("vk_dev_{}", hex::encode(random_bytes::<16>())),
             vendor_access_key: hex::encode(random_bytes::<10>()),
@@ -78,6 +85,7 @@ impl DevKeys {
             vendor_private_pem: pair.to_pkcs8_pem(LineEnding::LF)?.to_string(),
             face_key_hex: hex::encode(random_bytes::<32>()),
             cybersource_secret: new_secret(),
+            erasure_key: new_key(),
         })
     }
 

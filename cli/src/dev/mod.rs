@@ -244,6 +244,7 @@ fn settings(
         ("REDIS_URL", servers.redis_url.clone()),
         ("VOUCH_STORAGE_URL", storage),
         ("VOUCH_MASTER_KEYS", keys.master_keys.clone()),
+        ("VOUCH_ERASURE_KEY", keys.erasure_key.clone()),
         ("VOUCH_PUBLIC_URL", format!("http://{api}")),
         ("VOUCH_LISTEN", api.to_string()),
         ("VOUCH_PLATFORM_NAME", "Vouch Demo".to_owned()),
