@@ -28,6 +28,9 @@ pub enum Fault {
     /// The request itself is at fault; the text says how.
     #[error("{1}")]
     Refused(StatusCode, String),
+    /// Too many requests of one caller; the next is served after so many seconds.
+    #[error("Too many requests. Please try again in {0} seconds.")]
+    TooMany(u64),
     /// A server of ours is away; the same request may succeed later.
     #[error("The service is busy or restarting. Please try again in a few seconds.")]
     Unavailable,
@@ -67,6 +70,7 @@ impl Fault {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Refused(status, _) => *status,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -85,9 +89,19 @@ impl Fault {
         self.with_retry_after(problem(self.status(), &self.to_string()))
     }
 
+    /// After how many seconds the same request may succeed, if time alone helps.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooMany(seconds) => Some(*seconds),
+            Self::Unavailable => Some(RETRY_AFTER_SECONDS),
+            Self::Refused(..) | Self::Internal => None,
+        }
+    }
+
     fn with_retry_after(&self, mut response: Response) -> Response {
-        if matches!(self, Self::Unavailable) {
-            response.headers_mut().insert("retry-after", RETRY_AFTER_SECONDS.into());
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert("retry-after", seconds.into());
         }
         response
     }

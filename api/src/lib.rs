@@ -6,9 +6,12 @@
 pub mod adapters;
 pub mod error;
 pub mod extract;
+pub mod limits;
 mod ops;
 pub mod pages;
 pub mod routes;
+pub mod serve;
 pub mod state;
 
 pub use routes::app;
+pub use serve::serve;

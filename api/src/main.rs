@@ -1,11 +1,11 @@
 //! The program `vouch-api`.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
-use poem::{Server, listener::TcpListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use vouch_api::{
     app,
     routes::{counted, health},
@@ -15,11 +15,6 @@ use vouch_common::{
     config::{Program, Settings, Source, help},
     telemetry::{self, numbers::Numbers},
 };
-
-/// How long requests that run may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(30);
-/// A connection that says nothing for so long is closed.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Vouch's HTTP side: submissions, callbacks, the platform's pushes, and what others may read.
 #[derive(Debug, Parser)]
@@ -41,7 +36,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let listen = settings.listen;
+    let (listen, limits) = (settings.listen, settings.limits.clone());
     let numbers = Numbers::start(&[Program::Api], &counted::routes()).context("metrics")?;
     tokio::spawn(numbers.clone().keep_up());
     let state = AppState::new(settings, numbers)?;
@@ -60,9 +55,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         tracing::info!("stopping: running requests are finished");
     };
     tracing::info!(address = %listen, "listening");
-    Server::new(TcpListener::bind(listen))
-        .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(app(state), stop, Some(GRACE))
-        .await
-        .context("the api can't listen")
+    let listener = TcpListener::bind(listen).await.context("the api can't listen")?;
+    let limits = limits.context("the limits are not set")?;
+    vouch_api::serve(listener, app(state), &limits, stop).await;
+    Ok(())
 }

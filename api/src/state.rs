@@ -21,6 +21,7 @@ use crate::{
     adapters::ecommerce::Ecommerce,
     adapters::geoip::Countries,
     extract::token::{TokenError, TokenVerifier},
+    limits::Limits,
     pages::{Pages, PagesError},
 };
 
@@ -34,6 +35,7 @@ struct Parts {
     redis: Arc<Redis>,
     waker: Waker,
     tokens: TokenVerifier,
+    limits: Limits,
     countries: Countries,
     pages: Pages,
     ecommerce: Option<Ecommerce>,
@@ -58,6 +60,9 @@ pub enum SetUpError {
     /// The tokens' keys.
     #[error("learners' tokens can't be verified")]
     Tokens(#[source] TokenError),
+    /// The limits.
+    #[error("the limits are not set")]
+    Limits,
     /// The pages: a fault of the build.
     #[error("the pages can't be built")]
     Pages(#[source] PagesError),
@@ -93,14 +98,28 @@ impl AppState {
         let redis = Arc::new(redis);
         let objects =
             Objects::open(&settings.storage_url, &settings.public_url, &settings.master_keys).map_err(SetUpError::Objects)?;
-        let tokens = TokenVerifier::new(settings.jwt.as_ref()).map_err(SetUpError::Tokens)?;
+        let tokens = TokenVerifier::new(settings.jwt.as_ref(), settings.jwt_claims.clone()).map_err(SetUpError::Tokens)?;
+        let limits = Limits::new(settings.limits.as_ref().ok_or(SetUpError::Limits)?);
         let countries = Countries::open(settings.embargo.geoip_db.as_deref()).map_err(SetUpError::Countries)?;
         let ecommerce = settings.shop.ecommerce.as_ref().map(Ecommerce::new).transpose().map_err(SetUpError::Ecommerce)?;
         let pages = Pages::new(settings.public_url.scheme() == "https").map_err(SetUpError::Pages)?;
         let waker = Waker::start(Arc::clone(&redis));
         let is_stopping = watch::Sender::new(false);
-        let parts =
-            Parts { db, objects, redis, waker, tokens, countries, pages, ecommerce, settings, clock, numbers, is_stopping };
+        let parts = Parts {
+            db,
+            objects,
+            redis,
+            waker,
+            tokens,
+            limits,
+            countries,
+            pages,
+            ecommerce,
+            settings,
+            clock,
+            numbers,
+            is_stopping,
+        };
         Ok(Self(Arc::new(parts)))
     }
 
@@ -131,6 +150,12 @@ impl AppState {
     #[must_use]
     pub fn tokens(&self) -> &TokenVerifier {
         &self.0.tokens
+    }
+
+    /// How much each caller may still take.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// What a learner sees.

@@ -17,10 +17,6 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{EncodingKey, Header, encode};
-use poem::{
-    Server,
-    listener::{Acceptor, Listener, TcpListener},
-};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
@@ -106,15 +102,16 @@ impl TestApp {
         let mail = MailCatcher::start((Ipv4Addr::LOCALHOST, 0).into(), None).await.unwrap();
         let is_sealed = wishes.settings.contains(&("VOUCH_VENDOR_FORMAT", "sealed".to_owned()));
         let vendor = start_vendor(&clock, wishes.script, is_sealed).await;
-        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
-        let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
-        let url = format!("http://{address}");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = usual_settings(&url, (&database_url, &redis_url), folder.path());
         settings.push(("VOUCH_VENDOR_URL".to_owned(), format!("http://{}/", vendor.addr())));
         settings.push(("VOUCH_SMTP_URL".to_owned(), format!("smtp://{}", mail.address())));
         settings.extend(wishes.settings.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let state = AppState::with_clock(read(&settings, Program::Api), clock.clone(), wishes.numbers).unwrap();
-        tokio::spawn(Server::new_with_acceptor(acceptor).run(vouch_api::app(state)));
+        let read_settings = read(&settings, Program::Api);
+        let limits = read_settings.limits.clone().unwrap();
+        let state = AppState::with_clock(read_settings, clock.clone(), wishes.numbers).unwrap();
+        tokio::spawn(async move { vouch_api::serve(listener, vouch_api::app(state), &limits, std::future::pending()).await });
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut app = Self { url, client, clock, db, mail, vendor, folder, redis_url, settings, worker: None };
         if !wishes.is_without_worker {
@@ -355,6 +352,10 @@ fn usual_settings(url: &str, (database, redis): (&str, &str), folder: &std::path
         ("VOUCH_VENDOR_BACKOFF_CAP", "200ms"),
         ("VOUCH_MAIL_FROM", "Vouch <vouch@example.com>"),
         ("VOUCH_DATABASE_CONNECTIONS", "8"),
+        // Tests come from one address and fail on purpose; those of the limits set their own.
+        ("VOUCH_RATE_FAILURES", "1000000/1m"),
+        ("VOUCH_RATE_ADDRESS", "1000000/1m"),
+        ("VOUCH_RATE_SUBMISSIONS", "1000000/1h"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

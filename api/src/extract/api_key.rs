@@ -5,9 +5,10 @@ use poem::{Request, http::StatusCode};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use vouch_common::operations::api_keys;
+use vouch_common::{operations::api_keys, secret::Secret};
 
-use crate::{error::Fault, state::AppState};
+use super::learner::bearer;
+use crate::{error::Fault, limits, state::AppState};
 
 /// Whom a key belongs to.
 #[derive(Debug, Clone)]
@@ -113,14 +114,42 @@ async fn check(request: &Request, key: &str, scopes: &[&str]) -> poem::Result<Ca
     }
 }
 
+/// A caller who was recognised before the body was read, with the key that it was by.
+#[derive(Clone)]
+struct Admitted(Secret, Caller);
+
+/// Recognises the caller of a request before its body is read.
+///
+/// # Errors
+///
+/// 401 without a key or with a wrong one, 429 when it has no requests left.
+pub(crate) async fn admit(mut request: Request) -> poem::Result<Request> {
+    let unauthorized = || poem::Error::from_status(StatusCode::UNAUTHORIZED);
+    let key = Secret::new(bearer(&request).ok_or_else(unauthorized)?);
+    let caller = recognise(&request, &String::from_utf8_lossy(key.expose())).await?;
+    request.set_data(Admitted(key, caller));
+    Ok(request)
+}
+
 async fn recognise(request: &Request, key: &str) -> poem::Result<Caller> {
-    let state = request.data::<AppState>().ok_or(Fault::Internal)?;
-    if is_bootstrap_key(state, key) {
-        return Ok(Caller { id: None, name: "bootstrap".to_owned(), scopes: vec!["admin".to_owned()] });
+    if let Some(Admitted(_, caller)) = request.data().filter(|Admitted(admitted, _)| admitted.expose() == key.as_bytes()) {
+        return Ok(caller.clone());
     }
-    let found = api_keys::recognise(state.db(), key, state.now()).await.map_err(Fault::from)?;
-    let key = found.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
-    Ok(Caller { id: Some(key.id), name: key.name, scopes: key.scopes })
+    let state = request.data::<AppState>().ok_or(Fault::Internal)?;
+    let Some(caller) = find(state, key).await? else {
+        return Err(limits::failed(request, || poem::Error::from_status(StatusCode::UNAUTHORIZED))?);
+    };
+    limits::proven(request);
+    state.limits().of_key(caller.id)?;
+    Ok(caller)
+}
+
+async fn find(state: &AppState, key: &str) -> Result<Option<Caller>, Fault> {
+    if is_bootstrap_key(state, key) {
+        return Ok(Some(Caller { id: None, name: "bootstrap".to_owned(), scopes: vec!["admin".to_owned()] }));
+    }
+    let found = api_keys::recognise(state.db(), key, state.now()).await?;
+    Ok(found.map(|key| Caller { id: Some(key.id), name: key.name, scopes: key.scopes }))
 }
 
 fn is_bootstrap_key(state: &AppState, key: &str) -> bool {

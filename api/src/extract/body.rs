@@ -3,26 +3,47 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use poem::{Body, Request, http::StatusCode};
 
-use crate::error::Fault;
+use crate::{error::Fault, limits::Room, state::AppState};
 
-/// Reads a whole body of at most `bytes_max`.
+/// Bodies up to so many bytes need no room: connections are bounded, and so is what these take.
+const SMALL_BYTES: usize = 64 * 1024;
+/// How long a body may take where no setting says it.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Reads a whole body of at most `bytes_max`, for as long as the settings let it come.
 ///
 /// # Errors
 ///
-/// 413 when it is longer, whether it says so or not; 400 when it breaks off.
+/// 413 when it is longer, whether it says so or not; 400 when it breaks off; 408 when it takes too long; 503 when
+/// there is no room for it.
 pub async fn read(request: &Request, body: Body, bytes_max: usize) -> Result<Bytes, Fault> {
+    let limits = request.data::<AppState>().and_then(|state| state.settings().limits.as_ref());
+    read_within(request, body, bytes_max, limits.map_or(PATIENCE, |limits| limits.body_timeout)).await
+}
+
+async fn collect(request: &Request, body: Body, bytes_max: usize) -> Result<Bytes, Fault> {
     let too_large = || Fault::too_large(format!("The request must not be larger than {}.", size(bytes_max)));
     let announced = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > bytes_max) {
         return Err(too_large());
     }
-    match body.into_bytes_limit(bytes_max).await {
-        Ok(bytes) => Ok(bytes),
-        Err(poem::error::ReadBodyError::PayloadTooLarge) => Err(too_large()),
-        Err(_) => Err(Fault::bad_request("The request broke off before its end.")),
+    let mut room = (bytes_max > SMALL_BYTES).then(|| Room::of(request));
+    let (mut stream, mut read) = (body.into_bytes_stream(), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Fault::bad_request("The request broke off before its end."))?;
+        let bytes = read.len() + chunk.len();
+        if bytes > bytes_max {
+            return Err(too_large());
+        }
+        if let Some(room) = &mut room {
+            room.grow(bytes).await?;
+        }
+        read.extend_from_slice(&chunk);
     }
+    Ok(read.into())
 }
 
 /// Lets no request of more than `bytes_max` reach a handler.
@@ -40,14 +61,14 @@ pub async fn bounded(mut request: Request, bytes_max: usize) -> Result<Request, 
     Ok(request)
 }
 
-/// As [`read`], and the whole body must be there within `patience`.
+/// As [`read`], but the whole body must be there within `patience`.
 ///
 /// # Errors
 ///
 /// Those of [`read`]; 408 when it takes longer.
 pub async fn read_within(request: &Request, body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes, Fault> {
     let too_slow = |_| Fault::Refused(StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive.".to_owned());
-    tokio::time::timeout(patience, read(request, body, bytes_max)).await.map_err(too_slow)?
+    tokio::time::timeout(patience, collect(request, body, bytes_max)).await.map_err(too_slow)?
 }
 
 fn size(bytes: usize) -> String {

@@ -18,10 +18,13 @@ const LENGTH_MIN: usize = 16;
 ///
 /// # Errors
 ///
-/// 403 when it is missing or differs.
+/// 403 when it is missing or differs, or when the browser says that another site sends.
 pub fn check(request: &Request, learner: &Learner, field: Option<&str>) -> Result<(), Fault> {
     if !learner.has_cookie {
         return Ok(());
+    }
+    if request.header("sec-fetch-site") == Some("cross-site") {
+        return Err(Fault::forbidden("The form was sent by another site."));
     }
     let cookie = cookies(request).get(COOKIE).map(|cookie| cookie.value_str().to_owned()).unwrap_or_default();
     let repeated = request.header("x-csrftoken").or(field).unwrap_or_default();

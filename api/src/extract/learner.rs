@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{FromRequest, Request, RequestBody, Response, http::StatusCode, web::cookie::CookieJar};
 use vouch_common::{operations::submit_photos::Submitter, telemetry::chain};
 
-use crate::{error::Fault, state::AppState};
+use crate::{error::Fault, limits, state::AppState};
 
 /// The session cookie of the learning platform.
 pub const SESSION_COOKIE: &str = "vouch_session";
@@ -27,8 +27,12 @@ impl<'a> FromRequest<'a> for Learner {
         };
         let Some(token) = token else { return Err(nobody(request, state)) };
         match state.tokens().verify(&token, state.now()).await {
-            Ok(Some(submitter)) => Ok(Self { submitter, has_cookie }),
-            Ok(None) => Err(nobody(request, state)),
+            Ok(Some(submitter)) => {
+                limits::proven(request);
+                state.limits().of_learner(submitter.user.0)?;
+                Ok(Self { submitter, has_cookie })
+            }
+            Ok(None) => Err(limits::failed(request, || nobody(request, state))?),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "a learner's token can't be verified");
                 Err(Fault::Unavailable.into())

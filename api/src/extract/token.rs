@@ -10,7 +10,12 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jw
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
-use vouch_common::{config::Jwt, domain::ids::UserId, operations::submit_photos::Submitter, store::users::User};
+use vouch_common::{
+    config::{Jwt, JwtClaims},
+    domain::ids::UserId,
+    operations::submit_photos::Submitter,
+    store::users::User,
+};
 
 /// How long published keys are used before they are fetched again.
 const KEYS_LIFETIME: Duration = Duration::from_mins(10);
@@ -20,6 +25,8 @@ const FETCH_INTERVAL: Duration = Duration::from_secs(10);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 8192;
+/// How much earlier than its begin a token is taken, in seconds: clocks differ.
+const EARLY_SECONDS: i64 = 60;
 /// Longest text taken from a token, in characters.
 const CLAIM_LENGTH_MAX: usize = 255;
 
@@ -36,7 +43,7 @@ pub enum TokenError {
 
 /// Verifies tokens.
 #[derive(Clone)]
-pub struct TokenVerifier(Arc<Source>);
+pub struct TokenVerifier(Arc<Source>, JwtClaims);
 
 enum Source {
     Secret(Box<DecodingKey>),
@@ -53,6 +60,7 @@ struct Fetched {
 struct Claims {
     sub: String,
     exp: i64,
+    nbf: Option<i64>,
     username: Option<String>,
     email: Option<String>,
     name: Option<String>,
@@ -64,7 +72,7 @@ impl TokenVerifier {
     /// # Errors
     ///
     /// When the settings say of no way to verify.
-    pub fn new(settings: Option<&Jwt>) -> Result<Self, TokenError> {
+    pub fn new(settings: Option<&Jwt>, claims: JwtClaims) -> Result<Self, TokenError> {
         let source = match settings.ok_or(TokenError::NotSet)? {
             Jwt::Secret(secret) => Source::Secret(Box::new(DecodingKey::from_secret(secret.expose()))),
             Jwt::Jwks(url) => {
@@ -76,7 +84,7 @@ impl TokenVerifier {
                 Source::Published { url: url.clone(), client, fetched: Mutex::default() }
             }
         };
-        Ok(Self(Arc::new(source)))
+        Ok(Self(Arc::new(source), claims))
     }
 
     /// Who a token speaks for at `now`; `None` when it is not valid.
@@ -89,28 +97,40 @@ impl TokenVerifier {
             return Ok(None);
         }
         let claims = match self.0.as_ref() {
-            Source::Secret(key) => read(token, key, Algorithm::HS256),
+            Source::Secret(key) => self.read(token, key, Algorithm::HS256),
             Source::Published { url, client, fetched } => {
                 let Ok(header) = decode_header(token) else { return Ok(None) };
                 if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
                     return Ok(None);
                 }
                 let key = published_key(url, client, fetched, header.kid.as_deref()).await?;
-                key.and_then(|key| read(token, &key, header.alg))
+                key.and_then(|key| self.read(token, &key, header.alg))
             }
         };
-        Ok(claims.filter(|claims| claims.exp > now.timestamp()).and_then(submitter))
+        let is_in_time = |claims: &Claims| {
+            claims.exp > now.timestamp() && claims.nbf.is_none_or(|from| from <= now.timestamp() + EARLY_SECONDS)
+        };
+        Ok(claims.filter(is_in_time).and_then(submitter))
     }
-}
 
-/// The algorithm is ours to say, never the token's.
-fn read(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
-    let mut validation = Validation::new(algorithm);
-    // The end is compared with our own clock, above; no audience is agreed.
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.set_required_spec_claims(&["exp", "sub"]);
-    decode::<Claims>(token, key, &validation).ok().map(|data| data.claims)
+    /// The algorithm is ours to say, never the token's; and no key but ours is looked at, whatever the token offers.
+    fn read(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
+        let mut validation = Validation::new(algorithm);
+        // Begin and end are compared with our own clock, above.
+        validation.validate_exp = false;
+        validation.validate_aud = self.1.audience.is_some();
+        let mut required = vec!["exp", "sub"];
+        if let Some(audience) = &self.1.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        if let Some(issuer) = &self.1.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        validation.set_required_spec_claims(&required);
+        decode::<Claims>(token, key, &validation).ok().map(|data| data.claims)
+    }
 }
 
 fn submitter(claims: Claims) -> Option<Submitter> {

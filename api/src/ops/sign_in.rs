@@ -10,7 +10,7 @@ use super::{
     view::{Frame, Page},
     visit::{Me, Submitted, console_of, fields_of_own_page, theme_of},
 };
-use crate::error::Fault;
+use crate::{error::Fault, limits};
 
 /// Longest key that is tried.
 const KEY_LENGTH_MAX: usize = 512;
@@ -34,7 +34,9 @@ pub(super) async fn take(request: &Request, given: Given) -> Result<Response, Fa
     let client = Client { api: &console.api, key };
     let me = match client.get("/me", &Fields::default()).await {
         Ok(answer) => Me::of(&answer),
-        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => return form(request, &given.0, Some(&wrong_key())),
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+            return limits::failed(request, || form(request, &given.0, Some(&wrong_key())))?;
+        }
         Err(refusal) => return form(request, &given.0, Some(&refusal)),
     };
     if !me.may_look() {

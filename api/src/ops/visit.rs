@@ -13,10 +13,10 @@ use super::{
     Console,
     client::{Client, Refusal},
     fields::Fields,
-    session::{Flash, Session, THEME_COOKIE, theme},
+    session::{Flash, SESSION_COOKIE, Session, THEME_COOKIE, theme},
     view::{Frame, Page},
 };
-use crate::error::Fault;
+use crate::{error::Fault, limits};
 
 /// Largest form that is read, in bytes.
 const FORM_BYTES_MAX: usize = 256 << 10;
@@ -73,7 +73,9 @@ impl<'a> FromRequest<'a> for Visit {
         let address = request.original_uri().path_and_query().map_or("/ops", |target| target.as_str()).to_owned();
         let keys = &console.settings().master_keys;
         let Some(session) = Session::of(request, keys, console.state.now()) else {
-            return Err(nobody(request, &console, &address));
+            let has_cookie = request.cookie().get(SESSION_COOKIE).is_some_and(|cookie| !cookie.value_str().is_empty());
+            let nobody = || nobody(request, &console, &address);
+            return Err(if has_cookie { limits::failed(request, nobody)? } else { nobody() });
         };
         let client = Client { api: &console.api, key: session.key() };
         let me = match client.get("/me", &Fields::default()).await {
@@ -81,6 +83,7 @@ impl<'a> FromRequest<'a> for Visit {
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => return Err(nobody(request, &console, &address)),
             Err(refusal) => return Err(poem::Error::from_response(plain(&refusal))),
         };
+        limits::proven(request);
         if !me.may_look() {
             let detail = "This key may not look into the console; it needs the scope attempts:read or attempts:operate.";
             return Err(poem::Error::from_response(plain(&Refusal::new(StatusCode::FORBIDDEN, detail))));

@@ -1,8 +1,10 @@
 //! The answer around a page: what the browser may do with it, and what it shall remember.
 
+use std::sync::Arc;
+
 use poem::{
-    Response,
-    http::{HeaderValue, StatusCode, header},
+    Endpoint, IntoResponse, Request, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
 
 use super::visitor::{CSRF_COOKIE, LANGUAGE_COOKIE, Visitor};
@@ -40,6 +42,28 @@ pub(super) fn answer(html: String, status: StatusCode, visitor: &Visitor, is_htt
         set_cookie(&mut response, &cookie);
     }
     response
+}
+
+/// What stands on every answer that says nothing else: it is no page, and nobody may frame, guess or run it.
+const USUAL: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Puts what every answer has on those that lack it.
+///
+/// # Errors
+///
+/// None: a fault has become an answer.
+pub async fn everywhere<E: Endpoint>(next: Arc<E>, request: Request) -> poem::Result<Response> {
+    let answer = next.call(request).await.map(IntoResponse::into_response);
+    let mut answer = answer.unwrap_or_else(poem::Error::into_response);
+    for (name, value) in USUAL {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    Ok(answer)
 }
 
 /// The answer when a page can't be shown: a fault of ours, told in the log.

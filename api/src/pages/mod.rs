@@ -18,6 +18,7 @@ use serde_json::Value;
 pub use self::{
     assets::{capture_sound_url, console_script_url, console_style_url, icon_url, static_routes},
     catalogue::CatalogueError,
+    headers::everywhere,
 };
 use self::{catalogue::Texts, language::Language, view::View, visitor::Visitor};
 

@@ -44,6 +44,9 @@ macro_rules! problems {
         #[derive(ApiResponse)]
         pub enum $name {
             $($(#[$variant_doc])* #[oai(status = $status, content_type = "application/problem+json")] $variant(Json<Problem>),)*
+            /// Too many requests with this key; try again later.
+            #[oai(status = 429, content_type = "application/problem+json")]
+            TooMany(Json<Problem>, #[oai(header = "Retry-After")] u64),
             /// A server of ours is away; try again later.
             #[oai(status = 503, content_type = "application/problem+json")]
             Unavailable(Json<Problem>, #[oai(header = "Retry-After")] u64),
@@ -54,7 +57,7 @@ macro_rules! problems {
 
         impl From<Fault> for $name {
             fn from(fault: Fault) -> Self {
-                let status = fault.status();
+                let (status, retry_after) = (fault.status(), fault.retry_after().unwrap_or_default());
                 let body = Json(Problem {
                     kind: "about:blank".to_owned(),
                     title: status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -63,7 +66,8 @@ macro_rules! problems {
                 });
                 match status.as_u16() {
                     $($status => Self::$variant(body),)*
-                    503 => Self::Unavailable(body, crate::error::RETRY_AFTER_SECONDS),
+                    429 => Self::TooMany(body, retry_after),
+                    503 => Self::Unavailable(body, retry_after),
                     _ => Self::Internal(body),
                 }
             }
@@ -96,6 +100,8 @@ problems! {
         Forbidden = 403,
         /// It speaks of something that is not known.
         NotFound = 404,
+        /// It took too long to arrive.
+        TimedOut = 408,
         /// It speaks of a learner who was erased.
         Gone = 410,
         /// It is too large.
@@ -114,6 +120,8 @@ problems! {
         Unauthorized = 401,
         /// The key's scope is too small.
         Forbidden = 403,
+        /// It took too long to arrive.
+        TimedOut = 408,
         /// The learner was erased.
         Gone = 410,
         /// It is too large.
@@ -136,8 +144,12 @@ problems! {
         Forbidden = 403,
         /// There is no such thing.
         NotFound = 404,
+        /// It took too long to arrive.
+        TimedOut = 408,
         /// It stands where this does not fit.
         Conflict = 409,
+        /// It is too large.
+        TooLarge = 413,
         /// It is no JSON.
         UnsupportedMedia = 415,
         /// The `Idempotency-Key` was used for another request.

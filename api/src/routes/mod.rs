@@ -45,7 +45,8 @@ use vouch_common::domain::{pay_and_verify::Message, vendor_format::VendorFormat}
 
 use crate::{
     error,
-    extract::{body, submission_form::BODY_BYTES_MAX},
+    extract::{api_key, body, submission_form::BODY_BYTES_MAX},
+    limits,
     ops::{self, Api},
     pages,
     state::AppState,
@@ -60,7 +61,7 @@ pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
     let (document, pages) = description::served(&api.spec(), &api.redoc_html());
     let interface: Api = Arc::new(
-        api.into_endpoint().before(bounded).catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed(),
+        api.into_endpoint().before(admitted).catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed(),
     );
     // A deployment speaks one format; the other one's path is not there.
     let callbacks = match state.settings().vendor.format {
@@ -95,13 +96,21 @@ pub fn app(state: AppState) -> impl Endpoint {
         .nest("/api/v1", interface)
         .with(poem::middleware::CookieJarManager::new())
         .with(poem::middleware::CatchPanic::new())
+        .around(limits::counted)
         .around(health::told)
+        .around(pages::everywhere)
         .data(state)
 }
 
-/// No call has more than a submission needs.
-async fn bounded(request: Request) -> poem::Result<Request> {
-    Ok(body::bounded(request, BODY_BYTES_MAX).await?)
+/// Who has no key is refused before a byte of the body is read; and no call has more than a submission needs.
+async fn admitted(mut request: Request) -> poem::Result<Request> {
+    let body = request.take_body();
+    let has_body = !body.is_empty();
+    request.set_body(body);
+    if !has_body {
+        return Ok(request);
+    }
+    Ok(body::bounded(api_key::admit(request).await?, BODY_BYTES_MAX).await?)
 }
 
 /// The documented parts, under `/api/v1`.

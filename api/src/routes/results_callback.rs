@@ -3,6 +3,8 @@
 //! Checked over the raw bytes, kept with its job in one transaction, answered. A worker applies it.
 //! Bodies are never echoed and never logged.
 
+use std::time::Duration;
+
 use poem::{Body, Request, Response, handler, web::Data};
 use vouch_common::{
     domain::{callback::VerdictKind, vendor_format::VendorFormat},
@@ -11,10 +13,12 @@ use vouch_common::{
     vendor::software_secure::callback::{Callback, CallbackHeaders, CallbackKeys, read_callback},
 };
 
-use crate::{error::Fault, extract::body, state::AppState};
+use crate::{error::Fault, extract::body, limits, state::AppState};
 
 /// Largest callback.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a callback may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes a verdict.
 #[handler]
@@ -27,7 +31,7 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
         Ok(Recorded::UnknownResult) => "unknown_result",
         Ok(Recorded::OtherBody) => "other_body",
         Ok(Recorded::Erased) => "erased",
-        Err(Fault::Refused(..)) => "refused",
+        Err(Fault::Refused(..) | Fault::TooMany(_)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
     metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
@@ -42,7 +46,7 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
 }
 
 async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorded, Fault> {
-    let bytes = body::read(request, body, BODY_BYTES_MAX).await?;
+    let bytes = body::read_within(request, body, BODY_BYTES_MAX, PATIENCE).await?;
     let vendor = &state.settings().vendor;
     let headers = CallbackHeaders {
         authorization: single(request, "authorization"),
@@ -53,8 +57,10 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
     let callback = read_callback(&bytes, &headers, state.now(), &keys, vendor.signature_mode).map_err(|refusal| {
         metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(refusal)).increment(1);
         tracing::warn!(reason = refusal_name(refusal), "a callback was refused");
-        Fault::bad_request(refusal.to_string())
+        let fault = Fault::bad_request(refusal.to_string());
+        limits::failed(request, || fault).unwrap_or_else(|too_many| too_many)
     })?;
+    limits::proven(request);
     if let Some(doubt) = callback.doubt {
         tracing::warn!(doubt = ?doubt, "a callback with a doubtful signature was accepted: CALLBACK_SIGNATURE is audit");
     }

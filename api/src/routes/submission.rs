@@ -50,7 +50,7 @@ pub(super) async fn take(
     let outcome = match &taken {
         Ok(Taken { is_repeated: false, .. }) => "taken",
         Ok(Taken { is_repeated: true, .. }) => "repeated",
-        Err(Fault::Refused(..)) => "refused",
+        Err(Fault::Refused(..) | Fault::TooMany(_)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
     metrics::counter!("vouch_submissions_total", "outcome" => outcome).increment(1);

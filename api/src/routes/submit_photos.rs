@@ -20,6 +20,7 @@ const RECEIPT_HEADER: &str = "vouch-receipt-id";
 /// Takes a submission; answers `{}`, or from a checkpoint the way back. Source: reference 6.1, 11a and 11b.
 #[handler]
 pub(super) async fn submit(request: &Request, learner: Learner, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
+    state.limits().of_submissions(learner.submitter.user.0)?;
     let form = SubmissionForm::read(request, body).await?;
     csrf::check(request, &learner, form.csrf_token.as_deref())?;
     let who = &learner.submitter;

@@ -17,7 +17,7 @@ use vouch_common::{
     },
 };
 
-use crate::{error::Fault, extract::body, state::AppState};
+use crate::{error::Fault, extract::body, limits, state::AppState};
 
 /// Largest callback.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -40,7 +40,7 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
         Ok(Recorded::UnknownResult) => "unknown_result",
         Ok(Recorded::OtherBody) => "other_body",
         Ok(Recorded::Erased) => "erased",
-        Err(Fault::Refused(..)) => "refused",
+        Err(Fault::Refused(..) | Fault::TooMany(_)) => "refused",
         Err(Fault::Unavailable | Fault::Internal) => "failed",
     };
     metrics::counter!("vouch_callbacks_total", "outcome" => outcome).increment(1);
@@ -61,7 +61,11 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
         timestamp: single(request, TIMESTAMP_HEADER),
         signature: single(request, SIGNATURE_HEADER),
     };
-    let callback = read_callback(&bytes, &headers, state.now(), &state.settings().vendor.secrets).map_err(refused)?;
+    let callback = read_callback(&bytes, &headers, state.now(), &state.settings().vendor.secrets).map_err(|refusal| {
+        let fault = refused(refusal);
+        limits::failed(request, || fault).unwrap_or_else(|too_many| too_many)
+    })?;
+    limits::proven(request);
     if callback.secret_place > 0 {
         metrics::counter!("vouch_callbacks_former_secret_total").increment(1);
         tracing::warn!(

@@ -94,6 +94,12 @@ pub const CATALOGUE: &[Setting] = &[
     ),
     optional("VOUCH_JWT_JWKS_URL", &[Api], "Where the platform publishes its token keys (RS256, ES256)."),
     optional(
+        "VOUCH_JWT_AUDIENCE",
+        &[Api],
+        "The audience that a token must name (aud); without it any. Set it when the platform's keys sign for others too.",
+    ),
+    optional("VOUCH_JWT_ISSUER", &[Api], "The issuer that a token must name (iss); without it any."),
+    optional(
         "VOUCH_BOOTSTRAP_API_KEY",
         &[Api],
         "An api key with every right, for first use; at least 16 characters. Take it away later.",
@@ -173,6 +179,31 @@ pub const CATALOGUE: &[Setting] = &[
     optional("VOUCH_CYBERSOURCE_PURCHASE_URL", &[Api], "CyberSource's payment page."),
     optional("VOUCH_SEGMENT_KEY", BOTH, "Write key of Segment; without it no event is kept or sent."),
     defaulted("VOUCH_SEGMENT_URL", "https://api.segment.io", &[Worker], "Where events are sent."),
+    optional(
+        "VOUCH_TRUSTED_PROXIES",
+        &[Api],
+        "Addresses or networks of the proxies before the api, comma separated, as 10.0.0.0/8: their X-Forwarded-For is \
+         believed, so that limits go by the callers' addresses. Without it the connection's address counts.",
+    ),
+    defaulted("VOUCH_RATE_LEARNER", "300/1m", &[Api], "Requests of one learner, as requests/time; all may come at once."),
+    defaulted("VOUCH_RATE_SUBMISSIONS", "30/1h", &[Api], "Submissions of one learner."),
+    defaulted("VOUCH_RATE_KEY", "60000/1m", &[Api], "Requests with one api key."),
+    defaulted("VOUCH_RATE_ADDRESS", "1200/1m", &[Api], "Requests from one address (IPv6: /64) that prove nobody."),
+    defaulted(
+        "VOUCH_RATE_FAILURES",
+        "60/1m",
+        &[Api],
+        "Wrong keys, tokens, signatures and links from one address, after which each further one is 429; right ones pass.",
+    ),
+    defaulted("VOUCH_CONNECTIONS", "4096", &[Api], "Connections at a time, from 10 to 100000; others wait."),
+    defaulted("VOUCH_HEADER_TIMEOUT", "10s", &[Api], "How long a new connection may take to send its first request's head."),
+    defaulted("VOUCH_BODY_TIMEOUT", "2m", &[Api], "How long a request's body may take to arrive, at most 1h."),
+    defaulted(
+        "VOUCH_BODY_MEMORY",
+        "256MiB",
+        &[Api],
+        "Room for bodies over 64 KiB, as they come in; without room a request waits 2 seconds and gets 503. At least 24MiB.",
+    ),
     optional(
         "VOUCH_OTLP_ENDPOINT",
         BOTH,

@@ -4,12 +4,14 @@
 //! secret is never repeated.
 
 mod catalogue;
+mod limits;
 mod read;
 mod settings;
 mod shop;
 mod vendor;
 
 pub use catalogue::{CATALOGUE, Program, Setting, help, markdown};
+pub use limits::{Limits, Rate};
 pub use read::{ConfigError, Source};
-pub use settings::{Analytics, EmbargoRules, Jwt, Mail, Settings, Vendor};
+pub use settings::{Analytics, EmbargoRules, Jwt, JwtClaims, Mail, Settings, Vendor};
 pub use shop::{Cybersource, Ecommerce, Shop};

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     catalogue::Program,
+    limits::{Limits, read_limits},
     read::{ConfigError, Reader, Source},
     shop::{Shop, read_shop},
     vendor::read_vendor,
@@ -24,6 +25,15 @@ use crate::{
     secret::Secret,
     vendor::software_secure::{callback::SignatureMode, cipher::PhotoKey, rsa_keys::VendorPublicKey},
 };
+
+/// What a learner's token must say beside whom it is for; `None`: anything.
+#[derive(Clone, Debug, Default)]
+pub struct JwtClaims {
+    /// The audience (`aud`).
+    pub audience: Option<String>,
+    /// The issuer (`iss`).
+    pub issuer: Option<String>,
+}
 
 /// How learners' tokens are verified.
 #[derive(Clone, Debug)]
@@ -123,6 +133,8 @@ pub struct Settings {
     pub receipt_key: Option<Arc<ReceiptKey>>,
     /// How learners' tokens are verified; the api only.
     pub jwt: Option<Jwt>,
+    /// What learners' tokens must say; the api only.
+    pub jwt_claims: JwtClaims,
     /// An api key with every right.
     pub bootstrap_api_key: Option<Secret>,
     /// The vendor.
@@ -135,6 +147,8 @@ pub struct Settings {
     pub embargo: EmbargoRules,
     /// Where certificates are paid; the api only.
     pub shop: Shop,
+    /// How much one caller may take; the api only.
+    pub limits: Option<Limits>,
     /// Where spans are sent, if anywhere.
     pub otlp_endpoint: Option<Url>,
 }
@@ -178,6 +192,8 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let jwt = (program == Program::Api).then(|| read_jwt(reader));
     let embargo = if program == Program::Api { read_embargo(reader) } else { Some(EmbargoRules::default()) };
     let shop = if program == Program::Api { read_shop(reader) } else { Some(Shop::default()) };
+    let jwt_claims = JwtClaims { audience: reader.text("VOUCH_JWT_AUDIENCE"), issuer: reader.text("VOUCH_JWT_ISSUER") };
+    let limits = (program == Program::Api).then(|| read_limits(reader));
     let otlp_endpoint = reader.parse("VOUCH_OTLP_ENDPOINT", |text| url(text, &["http", "https"]));
     let bootstrap = reader.text("VOUCH_BOOTSTRAP_API_KEY");
     if bootstrap.as_ref().is_some_and(|key| key.len() < 16) {
@@ -202,12 +218,14 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
         retention: Periods { days_good_for: validity?.days_good_for, ..retention? },
         receipt_key: receipt_key?,
         jwt: jwt.flatten(),
+        jwt_claims,
         bootstrap_api_key: bootstrap.map(Secret::new),
         vendor: vendor?,
         mail: mail.flatten(),
         analytics: analytics?,
         embargo: embargo?,
         shop: shop?,
+        limits: limits.flatten(),
         otlp_endpoint,
     })
 }

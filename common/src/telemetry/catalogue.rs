@@ -197,6 +197,13 @@ pub const CATALOGUE: &[Metric] = &[
         "Callbacks signed with a secret that is not the first; when it stands still, the others can go. `sealed` only.",
     ),
     counter(
+        "vouch_limited_total",
+        API,
+        &[listed("limit", &["learner", "submissions", "key", "address", "failures", "room"])],
+        "Requests that were refused because their caller had enough (429), or because no room was left for their body \
+         (`room`, 503).",
+    ),
+    counter(
         "vouch_security_events_total",
         API,
         &[listed("event", &["webhook_id_reused"])],

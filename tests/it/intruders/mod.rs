@@ -1,7 +1,13 @@
 //! Nobody gets in: who may call what, and what everybody else is told.
 
+mod answers;
+mod callbacks;
+mod injection;
+mod limits;
+mod markers;
 mod routes;
 mod table;
+mod tokens;
 
 use vouch_tests::TestApp;
 

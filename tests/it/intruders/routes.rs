@@ -16,7 +16,7 @@ use crate::{
     tidy::{root, sources},
 };
 
-const RECEIPT: &str = "00000000-0000-4000-8000-000000000000";
+pub(super) const RECEIPT: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The routes as the sources and the description have them: method and path.
 fn routes_that_are_there() -> BTreeSet<(String, String)> {
@@ -106,12 +106,12 @@ fn address(app: &TestApp, path: &str) -> String {
     format!("{}{filled}", app.url)
 }
 
-fn request(app: &TestApp, method: &str, path: &str) -> RequestBuilder {
+pub(super) fn request(app: &TestApp, method: &str, path: &str) -> RequestBuilder {
     let request = app.client.request(Method::from_bytes(method.as_bytes()).unwrap(), address(app, path));
     if method == "GET" { request } else { request.json(&json!({ "reason": "to see whether it is refused" })) }
 }
 
-fn rows(wanted: impl Fn(Who) -> bool) -> Vec<(&'static str, &'static str, Who)> {
+pub(super) fn rows(wanted: impl Fn(Who) -> bool) -> Vec<(&'static str, &'static str, Who)> {
     let rows: Vec<_> = ROUTES.iter().copied().filter(|(_, _, who)| wanted(*who)).collect();
     assert!(!rows.is_empty());
     rows
