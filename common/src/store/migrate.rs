@@ -33,11 +33,12 @@ pub(super) async fn run(conn: &mut PgConnection) -> Result<(), StoreError> {
     while !sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "is_ours!""#, MIGRATION_LOCK).fetch_one(&mut *conn).await? {
         tokio::time::sleep(MIGRATION_POLL).await;
     }
+    wait_for_locks(conn, LOCK_TIMEOUT).await?;
     drop_half_built(conn).await?;
     for migration in MIGRATOR.iter() {
         // An index that is built concurrently waits for all transactions, and nobody waits for it.
         let timeout = if migration.no_tx { "0" } else { LOCK_TIMEOUT };
-        sqlx::query!("SELECT set_config('lock_timeout', $1, false)", timeout).fetch_one(&mut *conn).await?;
+        wait_for_locks(conn, timeout).await?;
         match MIGRATOR.run_to(migration.version, &mut *conn).await {
             Ok(()) => {}
             Err(MigrateError::ExecuteMigration(cause, _)) if was_done(migration, &cause) => {
@@ -49,6 +50,12 @@ pub(super) async fn run(conn: &mut PgConnection) -> Result<(), StoreError> {
             Err(error) => return Err(StoreError::Migration(error)),
         }
     }
+    Ok(())
+}
+
+/// Sets how long statements wait for a lock from now on.
+async fn wait_for_locks(conn: &mut PgConnection, timeout: &str) -> Result<(), StoreError> {
+    sqlx::query!("SELECT set_config('lock_timeout', $1, false)", timeout).fetch_one(conn).await?;
     Ok(())
 }
 
