@@ -82,11 +82,11 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let told = stop.clone();
     tokio::spawn(async move {
-        for token in [told.gently, told.at_once] {
-            tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
-            tracing::info!("stopping: running jobs are finished or given back; another signal gives them back now");
-            token.cancel();
-        }
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        tracing::info!("stopping: running jobs are finished or given back; another signal gives them back now");
+        told.gently.cancel();
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        told.at_once.cancel();
     });
     vouch_worker::run(services, options, stop).await;
     Ok(())
