@@ -218,6 +218,11 @@ pub fn failed<T>(request: &Request, otherwise: impl FnOnce() -> T) -> Result<T, 
     state.limits().failures.take(known.address).map(|()| otherwise())
 }
 
+/// The answer to a request whose signature is wrong: `fault`, or 429 when too many were from there.
+pub fn refused(request: &Request, fault: Fault) -> Fault {
+    failed(request, || fault).unwrap_or_else(|too_many| too_many)
+}
+
 /// Room for a large body of a request, which grows as the body comes; it is given back when the request is answered.
 pub struct Room<'a> {
     place: Option<(&'a Semaphore, Arc<Semaphore>, &'a Known)>,

@@ -21,10 +21,7 @@ pub(super) async fn receive(request: &Request, body: Body, state: Data<&AppState
     let fields = Fields::read(request, body).await?.into_unique()?;
     let account = state.settings().shop.cybersource.as_ref();
     let account = account.ok_or_else(|| Fault::not_found("Nothing is sold here."))?;
-    let payment = read_reply(account, &fields).map_err(|fault| {
-        let fault = not_believed(&fault);
-        limits::failed(request, || fault).unwrap_or_else(|too_many| too_many)
-    })?;
+    let payment = read_reply(account, &fields).map_err(|fault| limits::refused(request, not_believed(&fault)))?;
     limits::proven(request);
     let settled = settle_payment::settle(state.db(), &payment, state.now()).await.map_err(|cause| refused(&payment, cause))?;
     tell(&payment, &settled);

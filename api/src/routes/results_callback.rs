@@ -57,8 +57,7 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
     let callback = read_callback(&bytes, &headers, state.now(), &keys, vendor.signature_mode).map_err(|refusal| {
         metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(refusal)).increment(1);
         tracing::warn!(reason = refusal_name(refusal), "a callback was refused");
-        let fault = Fault::bad_request(refusal.to_string());
-        limits::failed(request, || fault).unwrap_or_else(|too_many| too_many)
+        limits::refused(request, Fault::bad_request(refusal.to_string()))
     })?;
     limits::proven(request);
     if let Some(doubt) = callback.doubt {

@@ -61,10 +61,8 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
         timestamp: single(request, TIMESTAMP_HEADER),
         signature: single(request, SIGNATURE_HEADER),
     };
-    let callback = read_callback(&bytes, &headers, state.now(), &state.settings().vendor.secrets).map_err(|refusal| {
-        let fault = refused(refusal);
-        limits::failed(request, || fault).unwrap_or_else(|too_many| too_many)
-    })?;
+    let callback = read_callback(&bytes, &headers, state.now(), &state.settings().vendor.secrets)
+        .map_err(|refusal| limits::refused(request, refused(refusal)))?;
     limits::proven(request);
     if callback.secret_place > 0 {
         metrics::counter!("vouch_callbacks_former_secret_total").increment(1);
