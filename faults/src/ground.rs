@@ -47,6 +47,16 @@ impl Ground {
         self.run(&format!("DROP DATABASE {name} WITH (FORCE)")).await
     }
 
+    /// Drops the logs and journals of what was checked and found well.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        std::fs::remove_dir_all(self.folder.join(name))?;
+        for log in [self.postgres.log(), self.redis.log()] {
+            // The servers append, and go on from the start.
+            std::fs::File::options().write(true).open(log)?.set_len(0)?;
+        }
+        Ok(())
+    }
+
     pub async fn stop(&self) {
         // The run is over; what does not stop now dies with the harness.
         let _ = self.redis.kill().await;

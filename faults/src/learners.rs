@@ -72,6 +72,11 @@ impl Learners {
         self.lock().clone()
     }
 
+    /// How many submissions were answered 2xx.
+    pub fn accepted(&self) -> usize {
+        self.lock().accepted.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,6 +12,7 @@ mod ground;
 mod learners;
 mod markers;
 mod process;
+mod random;
 mod report;
 mod run;
 mod scenarios;
@@ -41,6 +42,9 @@ struct Options {
     /// The short set, as `scripts/test` runs it
     #[arg(long)]
     short: bool,
+    /// Rounds of harms that dice choose, for so long or until so many programs were killed
+    #[arg(long, value_name = "DURATION|KILLS", conflicts_with_all = ["only", "short"])]
+    random: Option<random::Extent>,
     /// Throws the dice of an earlier run again
     #[arg(long)]
     seed: Option<u64>,
@@ -90,8 +94,13 @@ async fn run_all(options: &Options, chosen: &[Numbered]) -> Result<ExitCode> {
     let seed = options.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 % 1_000_000_000);
     let folder = std::env::temp_dir().join(format!("vouch-faults.{}", std::process::id()));
     make_folder(&folder)?;
-    teller.say(&format!("seed {seed}; the same dice again: scripts/faults --seed {seed}"));
-    let done = run::all(&folder, seed, chosen, (&teller, run::Lanes(options.lanes))).await;
+    let again = options.random.map_or_else(String::new, |extent| format!("--random {extent} "));
+    teller.say(&format!("seed {seed}; the same dice again: scripts/faults {again}--seed {seed}"));
+    let ways = (&teller, run::Lanes(options.lanes));
+    let done = match options.random {
+        Some(extent) => random::run(&folder, seed, extent, ways).await,
+        None => run::all(&folder, seed, chosen, ways).await,
+    };
     let is_well = done.as_ref().is_ok_and(|outcomes| !outcomes.iter().any(report::Outcome::is_broken));
     if is_well && !options.keep {
         std::fs::remove_dir_all(&folder)?;
@@ -99,10 +108,16 @@ async fn run_all(options: &Options, chosen: &[Numbered]) -> Result<ExitCode> {
         std::fs::write(folder.join("seed"), seed.to_string())?;
         teller.say(&format!("logs and journals of seed {seed}: {}", folder.display()));
     }
-    let outcomes = done?;
+    let mut outcomes = done?;
     if options.json {
         report::print_json(seed, &outcomes);
-    } else {
+        return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if options.random.is_some() {
+        println!("{}", report::sum(&outcomes));
+        outcomes.retain(report::Outcome::is_broken);
+    }
+    if !outcomes.is_empty() {
         teller.table(&outcomes);
     }
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

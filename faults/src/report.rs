@@ -155,6 +155,22 @@ impl Teller {
     }
 }
 
+/// What all rounds come to, in one line.
+pub fn sum(outcomes: &[Outcome]) -> String {
+    let all = |count: fn(&Outcome) -> usize| outcomes.iter().map(count).sum::<usize>();
+    let found = |kind: Kind| outcomes.iter().filter_map(|outcome| outcome.found(kind).parse::<usize>().ok()).sum::<usize>();
+    format!(
+        "{} rounds, {} broken; {} kills, {} submissions, {} lost, {} doubled, {} jobs set going again",
+        outcomes.len(),
+        outcomes.iter().filter(|outcome| outcome.is_broken()).count(),
+        all(|outcome| outcome.kills),
+        all(|outcome| outcome.submissions),
+        found(Kind::Lost),
+        found(Kind::Doubled),
+        all(|outcome| outcome.quarantined),
+    )
+}
+
 /// All outcomes for programs, on standard output.
 pub fn print_json(seed: u64, outcomes: &[Outcome]) {
     let outcomes: Vec<Value> = outcomes.iter().map(Outcome::json).collect();

@@ -17,7 +17,7 @@ use crate::{
     gather::gather,
     ground::Ground,
     report::{Outcome, Teller, Verdict},
-    scenarios::{Numbered, Scenario, Skip},
+    scenarios::{Numbered, Skip},
     stage::Stage,
 };
 
@@ -35,7 +35,8 @@ pub async fn all(folder: &Path, seed: u64, chosen: &[Numbered], (teller, lanes):
             let mut outcomes = Vec::new();
             while let Some((number, scenario)) = chosen.get(next.fetch_add(1, Ordering::SeqCst)) {
                 teller.begin(*number, scenario.name, scenario.what);
-                let outcome = one(&ground, *number, scenario, seed).await?;
+                let case = Case { number: *number, name: scenario.name, settings: scenario.settings, seed };
+                let outcome = one(&ground, case, scenario.run).await?;
                 teller.end(&outcome);
                 outcomes.push(outcome);
             }
@@ -48,14 +49,24 @@ pub async fn all(folder: &Path, seed: u64, chosen: &[Numbered], (teller, lanes):
     Ok(outcomes)
 }
 
-async fn one(ground: &Arc<Ground>, number: usize, scenario: &Scenario, seed: u64) -> Result<Outcome> {
+/// What is played, and with which dice.
+pub struct Case<'name> {
+    pub number: usize,
+    pub name: &'name str,
+    /// Settings over the usual ones.
+    pub settings: &'static [(&'static str, &'static str)],
+    pub seed: u64,
+}
+
+/// Sets a stage, does the harm, heals, waits until all is done, and checks.
+pub async fn one(ground: &Arc<Ground>, case: Case<'_>, harm: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<Outcome> {
     let began = Instant::now();
     ground.postgres.up().await?;
     ground.redis.up().await?;
-    let mut outcome = Outcome::new(number, scenario.name);
-    match Stage::set(Arc::clone(ground), scenario.name, seed, scenario.settings).await {
+    let mut outcome = Outcome::new(case.number, case.name);
+    match Stage::set(Arc::clone(ground), case.name, case.seed, case.settings).await {
         Ok(mut stage) => {
-            (outcome.verdict, outcome.recovery) = play(&mut stage, scenario).await;
+            (outcome.verdict, outcome.recovery) = play(&mut stage, harm).await;
             outcome.submissions = stage.learners.noted().accepted.len();
             (outcome.kills, outcome.quarantined) = (stage.kills(), stage.quarantined);
             stage.clear().await?;
@@ -66,9 +77,9 @@ async fn one(ground: &Arc<Ground>, number: usize, scenario: &Scenario, seed: u64
     Ok(outcome)
 }
 
-async fn play(stage: &mut Stage, scenario: &Scenario) -> (Verdict, Option<Duration>) {
+async fn play(stage: &mut Stage, harm: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> (Verdict, Option<Duration>) {
     let mut others = Vec::new();
-    if let Err(error) = (scenario.run)(stage).await {
+    if let Err(error) = harm(stage).await {
         match error.downcast::<Skip>() {
             Ok(Skip(why)) => return (Verdict::Skipped(why), None),
             Err(error) => others.push(format!("the scenario did not go through: {error:#}")),

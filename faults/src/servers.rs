@@ -166,6 +166,10 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    pub fn log(&self) -> PathBuf {
+        self.folder.with_file_name("redis.log")
+    }
+
     fn dump(&self) -> PathBuf {
         self.folder.join("dump.rdb")
     }
@@ -174,7 +178,7 @@ impl Redis {
     pub async fn up(&self) -> Result<()> {
         let mut child = self.child.lock().await;
         if child.is_none() {
-            let (out, err) = log(&self.folder.with_file_name("redis.log"))?;
+            let (out, err) = log(&self.log())?;
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "KILL", "--", "redis-server", "--bind", "127.0.0.1", "--save", ""]);
             command.args(["--appendonly", "no", "--rdbcompression", "no", "--port"]).arg(self.port.to_string());

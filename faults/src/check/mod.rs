@@ -85,6 +85,9 @@ fn none_lost(facts: &Facts) -> Vec<Finding> {
             Some(&"approved") if !has_mail(accepted.user, "approved") => {
                 found.push(finding("I1", Kind::Lost, format!("the learner of {receipt} was not told of the approval")));
             }
+            Some(&"denied") if !has_mail(accepted.user, "needs another try") => {
+                found.push(finding("I1", Kind::Lost, format!("the learner of {receipt} was not told of the denial")));
+            }
             Some(_) => {}
         }
     }

@@ -62,6 +62,12 @@ fn a_lost_submission_is_found() {
     assert!(stuck.contains(&("I1", Kind::Lost)), "{stuck:?}");
     assert_eq!(found(|facts| facts.mails.truncate(1)), [("I1", Kind::Lost)], "a mail that never came");
     assert_eq!(found(|facts| drop(facts.mails.remove(0))), [("I1", Kind::Lost)]);
+    let denied = found(|facts| {
+        facts.accepted[0] = Accepted { is_at_checkpoint: false, ends: &["denied"], ..facts.accepted[0].clone() };
+        facts.attempts[0].status = text("denied");
+        facts.history[2] = step("submitted", "denied");
+    });
+    assert_eq!(denied, [("I1", Kind::Lost)], "the mail tells of another verdict");
     assert_eq!(found(|facts| facts.objects_missing.push(text("face/r1"))), [("I1", Kind::Lost)]);
 }
 
