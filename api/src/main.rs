@@ -13,6 +13,7 @@ use vouch_api::{
 };
 use vouch_common::{
     config::{Program, Settings, Source, help},
+    operations::read_sealings,
     telemetry::{self, numbers::Numbers},
 };
 
@@ -41,6 +42,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     tokio::spawn(numbers.clone().keep_up());
     let state = AppState::new(settings, numbers)?;
     tokio::spawn(health::watch_servers(state.clone()));
+    tokio::spawn(read_sealings::warn_at_start(state.db().clone(), state.settings().master_keys.clone()));
     if state.accepts_unsigned_callbacks() {
         tracing::warn!(
             "CALLBACK_SIGNATURE is audit: callbacks are accepted on the access key alone; set enforce as soon as you can"

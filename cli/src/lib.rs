@@ -8,6 +8,7 @@ pub mod dev;
 pub mod failure;
 pub mod mail_catcher;
 pub mod out;
+pub mod rewrap;
 pub mod show;
 pub mod simulator;
 pub mod vouch;

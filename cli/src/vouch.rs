@@ -50,7 +50,7 @@ enum Command {
     Errors(Errors),
     /// Who did what, when and why, newest first
     Audit(Audit),
-    /// Make, list and revoke api keys
+    /// Make, list and revoke api keys; see and free master keys
     Keys(Keys),
     /// Bring the database to this release
     Migrate(Migrate),
@@ -93,7 +93,7 @@ impl Vouch {
             Command::Jobs(jobs) => jobs.run(looks).await,
             Command::Errors(errors) => errors.run(looks).await,
             Command::Audit(audit) => audit.run(looks).await,
-            Command::Keys(keys) => keys.run().await,
+            Command::Keys(keys) => keys.run(looks).await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Dev(dev) => dev.run().await,
             Command::SimulateVendor(simulate) => simulate.run().await,

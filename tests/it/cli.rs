@@ -12,41 +12,41 @@ use vouch_tests::{API_KEY, TestApp, Wishes};
 const WHY: [&str; 2] = ["--reason", "the vendor is back"];
 
 /// How a command ended.
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
     #[track_caller]
-    fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!((self.code, self.err.contains("vouch:")), (0, false), "{} {}", self.out, self.err);
         self.out
     }
 
     /// It ended with this code, one line says why, and nothing panicked.
     #[track_caller]
-    fn refused(self, code: i32, word: &str) {
+    pub(crate) fn refused(self, code: i32, word: &str) {
         assert_eq!(self.code, code, "{} {}", self.out, self.err);
         assert!(self.err.contains(word) && !self.err.contains("panicked"), "{}", self.err);
     }
 
     #[track_caller]
-    fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.done()).unwrap()
     }
 
     /// The fields of each line.
     #[track_caller]
-    fn rows(self) -> Vec<Vec<String>> {
+    pub(crate) fn rows(self) -> Vec<Vec<String>> {
         let out = self.done();
         assert!(!out.contains('\u{1b}') && !out.contains('│'), "plain in a pipe: {out}");
         out.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
     }
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let here = std::env::current_exe().unwrap();
     let path = here.parent().unwrap().parent().unwrap().join("vouch");
     assert!(path.exists(), "{} is not built: run scripts/test", path.display());
@@ -55,7 +55,7 @@ fn program() -> Command {
     command
 }
 
-async fn run(mut command: Command, words: &[&str]) -> Ended {
+pub(crate) async fn run(mut command: Command, words: &[&str]) -> Ended {
     let output = command.args(words).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }

@@ -36,6 +36,7 @@ mod retries;
 mod retry_requests;
 mod reverification_mail;
 mod reverify;
+mod rotation;
 mod runbook;
 mod sealed;
 mod sealed_verdicts;

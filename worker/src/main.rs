@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use vouch_common::{
     config::{Program, Settings, Source, help},
     domain::effect::Queue,
+    operations::read_sealings,
     telemetry::{self, numbers::Numbers},
 };
 use vouch_worker::{
@@ -74,6 +75,7 @@ async fn work(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
     let numbers = Numbers::start(&[Program::Worker], &[]).context("metrics")?;
     tokio::spawn(numbers.clone().keep_up());
     let services = Services::new(settings)?;
+    tokio::spawn(read_sealings::warn_at_start(services.db().clone(), services.settings().master_keys.clone()));
     let stop = Stop::default();
     if let Some(address) = options.metrics_listen {
         tokio::spawn(status::serve(address, services.clone(), numbers, stop.gently.clone()));

@@ -172,5 +172,6 @@ async fn store_sealed(state: &AppState, accepted: &Accepted) -> Result<StoredUpl
         }
     };
     let (face, photo_id) = tokio::try_join!(store(PhotoKind::Face, &accepted.face), photo_id)?;
-    Ok(StoredUploads { receipt, face, photo_id })
+    let master_key = state.settings().master_keys.newest().to_owned();
+    Ok(StoredUploads { receipt, face, photo_id, master_key })
 }

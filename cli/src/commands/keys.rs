@@ -1,4 +1,4 @@
-//! `vouch keys`: keys of services and operators. Speaks to the database, so that the first key can be made.
+//! `vouch keys`: keys of services and operators, and the master keys. Speaks to the database, so that the first key can be made.
 
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use vouch_common::{
     operations::api_keys::{self, SCOPES},
 };
 
-use super::open_database;
+use super::{arguments, master_keys, open_database};
+use crate::out::Looks;
 
-/// Keys of services and operators.
+/// Keys of services and operators, and the master keys.
 #[derive(Debug, clap::Args)]
 pub struct Keys {
     /// The database
@@ -47,15 +48,30 @@ enum Verb {
         /// Its number, as `vouch keys list` shows it
         id: i64,
     },
+    /// What each master key of VOUCH_MASTER_KEYS has sealed, and whether it may go
+    Status {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Seal under the newest master key what the others sealed, so that they may go; may be stopped and done again
+    Rewrap {
+        /// Who does it, for the audit
+        #[arg(long, env = "USER", default_value = "vouch", value_parser = arguments::name)]
+        by: String,
+        /// Why, for the audit
+        #[arg(long, value_parser = arguments::reason)]
+        reason: String,
+    },
 }
 
 impl Keys {
-    /// Makes, lists or revokes keys.
+    /// Makes, lists or revokes keys; tells of the master keys and frees them.
     ///
     /// # Errors
     ///
-    /// When the database is away or there is no such key.
-    pub async fn run(self) -> Result<()> {
+    /// When the database or the object store is away, or there is no such key.
+    pub async fn run(self, looks: &Looks) -> Result<()> {
         let db = open_database(&self.database_url)?;
         let now = SystemClock.now();
         match self.verb {
@@ -74,6 +90,8 @@ impl Keys {
                 }
                 println!("Key {id} is revoked.");
             }
+            Verb::Status { json } => master_keys::status(&db, json, looks).await?,
+            Verb::Rewrap { by, reason } => master_keys::rewrap(&db, &by, &reason).await?,
         }
         db.close().await;
         Ok(())

@@ -8,6 +8,7 @@ pub mod erasures;
 pub mod jobs;
 pub mod keys;
 mod listing;
+mod master_keys;
 pub mod migrate;
 pub mod queues;
 pub mod retries;

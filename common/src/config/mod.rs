@@ -6,6 +6,7 @@
 mod catalogue;
 mod limits;
 mod read;
+mod sealing;
 mod settings;
 mod shop;
 mod vendor;
@@ -13,5 +14,6 @@ mod vendor;
 pub use catalogue::{CATALOGUE, Program, Setting, help, markdown};
 pub use limits::{Limits, Rate};
 pub use read::{ConfigError, Source};
+pub use sealing::Sealing;
 pub use settings::{Analytics, EmbargoRules, Jwt, JwtClaims, Mail, Settings, Vendor};
 pub use shop::{Cybersource, Ecommerce, Shop};

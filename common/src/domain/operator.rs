@@ -4,7 +4,7 @@
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// What operators do, as the audit names it.
-pub const ACTIONS: [&str; 13] = [
+pub const ACTIONS: [&str; 14] = [
     "attempt.retry",
     "attempt.approve",
     "attempt.deny",
@@ -18,6 +18,7 @@ pub const ACTIONS: [&str; 13] = [
     "breaker.force",
     "user.verify",
     "user.erase",
+    "keys.rewrap",
 ];
 
 /// Who asks, and why.

@@ -61,6 +61,7 @@ pub async fn grant(
         copy_id_photo_from: None,
         face_upload: None,
         photo_id_upload: None,
+        upload_master_key: None,
     };
     let id = attempts::insert(&mut tx, &new).await?;
     let change = Change { at: now, actor: &order.actor, reviewing_service: Some(SERVICE), ..Change::default() };

@@ -11,7 +11,7 @@ use crate::{
         attempt::retry::way_on,
         effect::{Effect, Wish},
     },
-    store::{Db, attempts, callbacks, events, events::Note, jobs},
+    store::{Db, attempts, callbacks, events, events::Note, jobs, sealed_things},
 };
 
 /// What changed less than this ago is left alone.
@@ -49,5 +49,5 @@ pub async fn mend(db: &Db, now: DateTime<Utc>) -> Result<usize, OperationError> 
 /// When the database is away: then delete nothing.
 pub async fn names_in_use(db: &Db, receipts: &[Uuid]) -> Result<Vec<String>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(attempts::names_in_use(&mut conn, receipts).await?)
+    Ok(sealed_things::names_in_use(&mut conn, receipts).await?)
 }

@@ -86,6 +86,8 @@ pub struct StoredUploads {
     pub face: String,
     /// The sealed ID, when one was sent.
     pub photo_id: Option<String>,
+    /// The id of the master key under which they are sealed.
+    pub master_key: String,
 }
 
 /// The caller's name for a submission, so that sending it again is no second one.
@@ -154,6 +156,7 @@ pub async fn submit(db: &Db, who: &Submitter, new: ToSubmit<'_>, now: DateTime<U
         copy_id_photo_from: accepted.copy_id_photo_from,
         face_upload: Some(&uploads.face),
         photo_id_upload: uploads.photo_id.as_deref(),
+        upload_master_key: Some(&uploads.master_key),
     };
     let attempt = attempts::insert(&mut tx, &row).await?;
     let note = Note { at: now, actor: "learner", kind: "received", to: Some(Status::Created), detail: "" };

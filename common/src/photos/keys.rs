@@ -80,6 +80,17 @@ impl MasterKeys {
         if keys.is_empty() { Err(MasterKeysFault::Empty) } else { Ok(Self(keys)) }
     }
 
+    /// The id of the key that wraps.
+    #[must_use]
+    pub fn newest(&self) -> &str {
+        self.0.first().map_or("", |key| &key.id)
+    }
+
+    /// The ids of all keys, newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
     /// Wraps a photo's key with the current master key; `context` must be given again to unwrap it.
     ///
     /// # Errors

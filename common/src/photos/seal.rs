@@ -45,9 +45,36 @@ pub fn seal(keys: &MasterKeys, context: SealContext<'_>, plain: &[u8]) -> Result
     let wrapped = keys.wrap(&key, &bound)?;
     let nonce = random_bytes::<NONCE_BYTES>();
     let sealed = cipher(key.as_slice())?.encrypt(&nonce.into(), Payload { msg: plain, aad: &bound }).map_err(|_| CannotOpen)?;
+    Ok([head(&wrapped)?.as_slice(), &nonce, &sealed].concat().into())
+}
+
+/// Seals anew under the newest master key what an older one sealed: only the wrapped key is another then. `None`: the newest
+/// sealed it.
+///
+/// # Errors
+///
+/// As [`open`], but for bytes of the photo that were changed: they are not looked at.
+pub fn rewrap(keys: &MasterKeys, context: SealContext<'_>, sealed: &[u8]) -> Result<Option<Bytes>, CannotOpen> {
+    let bound = context.to_bytes();
+    let (wrapped, rest) = split(sealed)?;
+    if wrapped.master == keys.newest() {
+        return Ok(None);
+    }
+    let key = keys.unwrap(&wrapped, &bound)?;
+    let anew = keys.wrap(&key, &bound)?;
+    Ok(Some([head(&anew)?.as_slice(), rest].concat().into()))
+}
+
+/// The id of the master key under which bytes are sealed; `None` when they are not sealed at all.
+#[must_use]
+pub fn master_of(sealed: &[u8]) -> Option<String> {
+    split(sealed).ok().map(|(wrapped, _)| wrapped.master)
+}
+
+fn head(wrapped: &WrappedKey) -> Result<Vec<u8>, CannotOpen> {
     let id_length = u8::try_from(wrapped.master.len()).map_err(|_| CannotOpen)?;
-    let parts: [&[u8]; 7] = [MAGIC, &[id_length], wrapped.master.as_bytes(), &wrapped.nonce, &wrapped.bytes, &nonce, &sealed];
-    Ok(parts.concat().into())
+    let parts: [&[u8]; 5] = [MAGIC, &[id_length], wrapped.master.as_bytes(), &wrapped.nonce, &wrapped.bytes];
+    Ok(parts.concat())
 }
 
 /// Opens sealed bytes.
@@ -57,6 +84,16 @@ pub fn seal(keys: &MasterKeys, context: SealContext<'_>, plain: &[u8]) -> Result
 /// [`CannotOpen`] when they are not what was sealed for this context with a key that is still there.
 pub fn open(keys: &MasterKeys, context: SealContext<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
     let bound = context.to_bytes();
+    let (wrapped, rest) = split(sealed)?;
+    let mut rest = Reader(rest);
+    let key = keys.unwrap(&wrapped, &bound)?;
+    let nonce: [u8; NONCE_BYTES] = rest.take(NONCE_BYTES)?.try_into().map_err(|_| CannotOpen)?;
+    let plain = cipher(key.as_slice())?.decrypt(&nonce.into(), Payload { msg: rest.0, aad: &bound }).map_err(|_| CannotOpen)?;
+    Ok(Zeroizing::new(plain))
+}
+
+/// The wrapped key, and what comes after it.
+fn split(sealed: &[u8]) -> Result<(WrappedKey, &[u8]), CannotOpen> {
     let mut rest = Reader(sealed);
     if rest.take(MAGIC.len())? != MAGIC {
         return Err(CannotOpen);
@@ -65,10 +102,7 @@ pub fn open(keys: &MasterKeys, context: SealContext<'_>, sealed: &[u8]) -> Resul
     let master = String::from_utf8(rest.take(id_length)?.to_vec()).map_err(|_| CannotOpen)?;
     let nonce = rest.take(NONCE_BYTES)?.try_into().map_err(|_| CannotOpen)?;
     let bytes = rest.take(WRAPPED_BYTES)?.to_vec();
-    let key = keys.unwrap(&WrappedKey { master, nonce, bytes }, &bound)?;
-    let nonce: [u8; NONCE_BYTES] = rest.take(NONCE_BYTES)?.try_into().map_err(|_| CannotOpen)?;
-    let plain = cipher(key.as_slice())?.decrypt(&nonce.into(), Payload { msg: rest.0, aad: &bound }).map_err(|_| CannotOpen)?;
-    Ok(Zeroizing::new(plain))
+    Ok((WrappedKey { master, nonce, bytes }, rest.0))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -99,6 +133,20 @@ mod tests {
         let sealed = seal(&keys(&[("a", 1)]), CONTEXT, b"a face").expect("seals");
         let rotated = keys(&[("b", 2), ("a", 1)]);
         assert_eq!(open(&rotated, CONTEXT, &sealed).expect("opens").as_slice(), b"a face");
+    }
+
+    #[test]
+    fn what_is_sealed_anew_opens_without_the_former_key_and_for_its_own_context_alone() {
+        let sealed = seal(&keys(&[("a", 1)]), CONTEXT, b"a face").expect("seals");
+        let rotated = keys(&[("new", 2), ("a", 1)]);
+        let anew = rewrap(&rotated, CONTEXT, &sealed).expect("opens").expect("is sealed under another");
+        assert_eq!((master_of(&sealed).as_deref(), master_of(&anew).as_deref()), (Some("a"), Some("new")));
+        assert_eq!(open(&keys(&[("new", 2)]), CONTEXT, &anew).expect("opens").as_slice(), b"a face");
+        assert!(open(&keys(&[("a", 1)]), CONTEXT, &anew).is_err());
+        assert_eq!(rewrap(&rotated, CONTEXT, &anew).expect("reads"), None);
+        assert!(rewrap(&rotated, SealContext { receipt: "r2", ..CONTEXT }, &sealed).is_err());
+        assert!(rewrap(&keys(&[("new", 2)]), CONTEXT, &sealed).is_err());
+        assert_eq!(master_of(b"a face"), None);
     }
 
     #[test]

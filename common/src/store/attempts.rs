@@ -62,6 +62,8 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) copy_id_photo_from: Option<AttemptId>,
     pub(crate) face_upload: Option<&'a str>,
     pub(crate) photo_id_upload: Option<&'a str>,
+    /// The id of the master key under which the uploads are sealed.
+    pub(crate) upload_master_key: Option<&'a str>,
 }
 
 /// Writes a new attempt, in state `created`.
@@ -69,8 +71,8 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
     let id = sqlx::query_scalar!(
         r#"
         INSERT INTO attempts (receipt_id, user_id, status, name, created_at, updated_at, copy_id_photo_from,
-                              face_upload, photo_id_upload, trace)
-        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8)
+                              face_upload, photo_id_upload, trace, upload_master_key)
+        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8, $9)
         RETURNING id
         "#,
         new.receipt.0,
@@ -81,6 +83,7 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
         new.face_upload,
         new.photo_id_upload,
         trace::current(),
+        new.upload_master_key,
     )
     .fetch_one(conn)
     .await?;
@@ -380,20 +383,4 @@ pub(crate) async fn list_stuck(conn: &mut Connection, before: DateTime<Utc>, lim
             Ok(Stuck { id: AttemptId(row.id), receipt: ReceiptId(row.receipt_id), status })
         })
         .collect()
-}
-
-/// Of these object names, those that an attempt still names.
-pub(crate) async fn names_in_use(conn: &mut Connection, receipts: &[Uuid]) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query_scalar!(
-        r#"
-        SELECT object AS "object!" FROM attempts
-        CROSS JOIN LATERAL (VALUES (face_upload), (photo_id_upload), (face_object), (photo_id_object)) AS objects (object)
-        WHERE receipt_id = ANY ($1) AND object IS NOT NULL
-        ORDER BY object
-        "#,
-        receipts
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
 }

@@ -43,6 +43,7 @@ pub mod retention;
 pub mod retries;
 pub mod retry_targets;
 pub mod schedule;
+pub mod sealed_things;
 pub mod skips;
 pub mod submission_keys;
 pub mod switches;

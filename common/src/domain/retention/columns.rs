@@ -42,6 +42,7 @@ pub const COLUMNS: &[Columns] = &[
     person("attempts", Kind::Uploads, &["face_upload", "photo_id_upload"]),
     person("attempts", Kind::Faces, &["face_key", "face_object"]),
     person("attempts", Kind::IdPhotos, &["photo_id_key", "photo_id_object"]),
+    nobody("attempts", "the id of a master key", &["upload_master_key"]),
     person("attempts", Kind::Decisions, &["reviewing_service", "reviewing_user", "status", "vendor_format"]),
     nobody("breakers", "how the vendor does", &["forced", "queue", "reason", "state", "suspects", "vendor"]),
     person("checkpoint_statuses", Kind::Decisions, &["status"]),
