@@ -112,15 +112,21 @@ impl Learners {
     /// One learner submits until the answer is 2xx, always with the same key.
     pub async fn submit_one(&self, user: i64, wish: Wish) -> Result<String> {
         let is_at_checkpoint = wish.is_at_checkpoints && user % 3 == 0;
-        let mut fields = json!({ "face_image": self.photos.face, "photo_id_image": self.photos.photo_id });
+        let mut fields = self.good_photos();
         if is_at_checkpoint {
             fields["course_key"] = json!(samples::COURSE);
             fields["checkpoint"] = json!(samples::USAGE);
         }
+        self.submit_fields(user, wish, &fields).await
+    }
+
+    /// One learner submits these fields until the answer is 2xx.
+    pub async fn submit_fields(&self, user: i64, wish: Wish, fields: &Value) -> Result<String> {
+        let is_at_checkpoint = fields.get("checkpoint").is_some();
         self.lock().submitters.push(user);
         let began = Instant::now();
         while began.elapsed() < SUBMIT_MAX {
-            if let Some(receipt) = self.send(user, &fields).await? {
+            if let Some(receipt) = self.send(user, fields).await? {
                 let accepted = Accepted { receipt: receipt.clone(), user, is_at_checkpoint, ends: wish.ends };
                 self.lock().accepted.push(accepted);
                 return Ok(receipt);
@@ -152,9 +158,28 @@ impl Learners {
 
     /// A submission of any fields.
     pub fn request(&self, user: i64, fields: &Value) -> Result<reqwest::RequestBuilder> {
-        let claims = json!({ "sub": user.to_string(), "exp": chrono::Utc::now().timestamp() + 86_400 });
-        let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(JWT_SECRET.as_bytes()))?;
-        let url = format!("http://{}/verify_student/submit-photos/", self.api);
-        Ok(self.client.post(url).bearer_auth(token).json(fields))
+        self.request_with_body(user, serde_json::to_vec(fields)?)
     }
+
+    /// A submission of any bytes that say they are JSON.
+    pub fn request_with_body(&self, user: i64, body: Vec<u8>) -> Result<reqwest::RequestBuilder> {
+        let url = format!("http://{}/verify_student/submit-photos/", self.api);
+        Ok(self.client.post(url).bearer_auth(token(user)?).header("content-type", "application/json").body(body))
+    }
+
+    /// A learner asks where they stand.
+    pub async fn ask_standing(&self, user: i64) -> Result<reqwest::Response> {
+        let url = format!("http://{}/verify_student/status/", self.api);
+        Ok(self.client.get(url).bearer_auth(token(user)?).header("accept", "application/json").send().await?)
+    }
+
+    /// Two good photos, as a submission sends them.
+    pub fn good_photos(&self) -> Value {
+        json!({ "face_image": self.photos.face, "photo_id_image": self.photos.photo_id })
+    }
+}
+
+fn token(user: i64) -> Result<String> {
+    let claims = json!({ "sub": user.to_string(), "exp": chrono::Utc::now().timestamp() + 86_400 });
+    Ok(encode(&Header::default(), &claims, &EncodingKey::from_secret(JWT_SECRET.as_bytes()))?)
 }

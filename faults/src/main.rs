@@ -7,6 +7,7 @@
 
 mod check;
 mod dice;
+mod disk;
 mod gather;
 mod ground;
 mod learners;

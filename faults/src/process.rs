@@ -83,6 +83,11 @@ impl Program {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    /// Its number, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     /// Its exit status, when it was started and has ended by itself.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut().and_then(|child| child.try_wait().ok().flatten())
@@ -109,7 +114,7 @@ impl Program {
     }
 
     pub async fn signal(&self, name: &str) -> Result<()> {
-        signal(name, self.child.as_ref().and_then(Child::id).context("it does not run")?).await
+        signal(name, self.id().context("it does not run")?).await
     }
 
     /// Waits until it has ended by itself; its exit code.
@@ -120,9 +125,9 @@ impl Program {
         Ok(ended.code())
     }
 
-    /// Memory, files and threads, while it runs.
+    /// The most memory that it ever had, and its files and threads, while it runs.
     pub fn usage(&self) -> Option<Process> {
-        let pid = self.child.as_ref()?.id()?;
+        let pid = self.id()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let number = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name))?;
@@ -130,7 +135,7 @@ impl Program {
         };
         Some(Process {
             name: self.name.clone(),
-            rss_mib: number("VmRSS:")? / 1024,
+            rss_mib: number("VmHWM:")? / 1024,
             files: std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
             threads: usize::try_from(number("Threads:")?).ok()?,
         })

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub recovery: Option<Duration>,
     pub took: Duration,
     pub verdict: Verdict,
+    /// Figures that the scenario found worth telling.
+    pub notes: Vec<String>,
 }
 
 pub enum Verdict {
@@ -45,6 +47,7 @@ impl Outcome {
             recovery: None,
             took: Duration::ZERO,
             verdict: Verdict::Passed,
+            notes: Vec::new(),
         }
     }
 
@@ -85,6 +88,7 @@ impl Outcome {
             "lost": self.found(Kind::Lost).parse::<u64>().ok(), "doubled": self.found(Kind::Doubled).parse::<u64>().ok(),
             "quarantined": self.quarantined, "recovery_seconds": self.recovery.map(|took| took.as_secs_f64()),
             "seconds": self.took.as_secs_f64(), "result": self.result().0, "problems": problems,
+            "notes": self.notes,
         })
     }
 }
@@ -121,6 +125,9 @@ impl Teller {
         let (number, name) = (outcome.number, &outcome.name);
         let (submissions, kills) = (outcome.submissions, outcome.kills);
         eprintln!("{number:>3} {on}{text:<7}{off} {name} ({submissions} submissions, {kills} kills, {took:.1} s)");
+        for note in &outcome.notes {
+            eprintln!("         {note}");
+        }
         if let Verdict::Broken { findings, others } = &outcome.verdict {
             for problem in findings.iter().map(ToString::to_string).chain(others.iter().cloned()).take(20) {
                 eprintln!("         {on}{problem}{off}");

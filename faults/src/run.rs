@@ -69,6 +69,7 @@ pub async fn one(ground: &Arc<Ground>, case: Case<'_>, harm: impl AsyncFnOnce(&m
             (outcome.verdict, outcome.recovery) = play(&mut stage, harm).await;
             outcome.submissions = stage.learners.noted().accepted.len();
             (outcome.kills, outcome.quarantined) = (stage.kills(), stage.quarantined);
+            outcome.notes = std::mem::take(&mut stage.notes);
             stage.clear().await?;
         }
         Err(error) => outcome.verdict = Verdict::broken(format!("the stage could not be set: {error:#}")),

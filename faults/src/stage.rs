@@ -23,6 +23,7 @@ use vouch_tests::{ACCESS_KEY, API_KEY, JWT_SECRET, PRIVATE_KEY, SECRET, percent,
 
 use crate::{
     dice::Dice,
+    disk::Disk,
     ground::Ground,
     learners::Learners,
     markers::MASTER_KEY,
@@ -73,6 +74,10 @@ pub struct Stage {
     pub dumps: Vec<Vec<u8>>,
     /// How a vendor that is well behaves.
     pub well: Script,
+    /// A disk of its own under the objects, which can be full or read-only.
+    pub disk: Option<Disk>,
+    /// What is worth telling besides the outcome.
+    pub notes: Vec<String>,
     database: String,
     api: SocketAddr,
 }
@@ -112,6 +117,8 @@ impl Stage {
             mail,
             learners,
             well,
+            disk: None,
+            notes: Vec::new(),
             database,
             api,
         };
@@ -230,6 +237,9 @@ impl Stage {
         }
         self.vendor.set_script(self.well.clone())?;
         self.mail.set(None);
+        if let Some(disk) = &self.disk {
+            disk.heal()?;
+        }
         for program in &mut self.programs {
             program.start()?;
         }
@@ -281,7 +291,7 @@ impl Stage {
     }
 
     pub async fn sql(&self, sql: &str) -> Result<()> {
-        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&self.db).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.db).await?;
         Ok(())
     }
 
@@ -299,14 +309,28 @@ impl Stage {
     }
 
     /// Calls back as the vendor does, beside the simulator; the status of the answer.
-    pub async fn call_back(&self, receipt: &str, result: &str) -> Result<u16> {
+    pub async fn call_back(&self, receipt: &str, result: &str) -> Result<reqwest::Response> {
         let body = json!({ "receipt_id": receipt, "result": result, "reasons": [], "code": "said so" }).to_string();
         let (id, timestamp) = (format!("call_{}", uuid::Uuid::new_v4().simple()), chrono::Utc::now().timestamp().to_string());
         let message = Message { id: &id, timestamp: &timestamp, body: body.as_bytes() };
         let signature = sign(message, &parse_secret(SECRET).ok().context("the vendor's secret")?);
         let request = crate::client().post(self.url("/callbacks/vendor")).header("content-type", "application/json");
         let signed = request.header("webhook-id", &id).header("webhook-timestamp", &timestamp);
-        Ok(signed.header("webhook-signature", signature).body(body).send().await?.status().as_u16())
+        Ok(signed.header("webhook-signature", signature).body(body).send().await?)
+    }
+
+    /// Does what an operator does, with a reason.
+    pub async fn act(&self, path: &str) -> Result<()> {
+        let request = self.request(reqwest::Method::POST, path).json(&json!({ "reason": "a fault is played" }));
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// A number of a program, by its name and labels as they are shown.
+    pub async fn metric(&self, program: &str, series: &str) -> Option<f64> {
+        let program = self.programs.iter().find(|one| one.name == program)?;
+        let page = crate::client().get(format!("http://{}/metrics", program.address)).send().await.ok()?.text().await.ok()?;
+        page.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
     }
 
     async fn put(&self, path: &str, document: &serde_json::Value) -> Result<()> {

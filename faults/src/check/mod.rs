@@ -22,7 +22,7 @@ use std::{
 
 use facts::Facts;
 
-/// Resident memory of one process, in MiB: photos of 40 megapixels may be open.
+/// Resident memory of one process at its highest, in MiB: photos of 40 megapixels may be open.
 const RSS_MIB_MAX: u64 = 800;
 /// Open files and sockets of one process.
 const FILES_MAX: usize = 512;

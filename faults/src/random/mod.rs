@@ -30,7 +30,8 @@ use crate::{
 const ROUND_KILLS: usize = 250;
 /// How often the progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-const SETTINGS: &[(&str, &str)] = &[("VOUCH_VENDOR_TIMEOUT", "2s")];
+/// Learners don't wait for as long as they are told to, and so need more room.
+const SETTINGS: &[(&str, &str)] = &[("VOUCH_VENDOR_TIMEOUT", "2s"), ("VOUCH_RATE_SUBMISSIONS", "1000/1h")];
 
 /// How much chance: `600s`, `1h`, or `1000kills`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Result;
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinHandle;
 use vouch_cli::simulator::{AnswerScript, Script};
 use vouch_tests::proxy::{Mode, Proxy};
 
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     learners::{GOOD, Learners, Wish},
+    patience,
     stage::Stage,
 };
 
@@ -31,6 +33,11 @@ const BAD_LEARNERS: i64 = 60;
 const AT_ONCE: usize = 3;
 /// Time between a learner's answer and the next learner.
 const LEARNER_PAUSE: Duration = Duration::from_millis(300);
+/// After so many harms there is a breath, until another submission was answered: harms that come faster than this machine
+/// can work would only show that nothing goes then.
+const BREATH_EVERY: usize = 25;
+/// How long a breath may take.
+const BREATH_MAX: Duration = Duration::from_mins(4);
 /// How long a program may take to end by itself before it is killed.
 const END_MAX: Duration = Duration::from_millis(1500);
 /// Mails that one worker sends at once: so many may come again when it is killed or cut off.
@@ -55,7 +62,10 @@ pub async fn play(stage: &mut Stage, progress: &Arc<Progress>, kills: usize) -> 
     let is_enough = Arc::new(AtomicBool::new(false));
     let submitting = tokio::spawn(submit(Arc::clone(&stage.learners), everybody, Arc::clone(&is_enough)));
     let mut round = Round { broken_lines: Vec::new(), killed: 0, submitted: 0 };
-    while round.killed < kills && !progress.is_over() {
+    for harms in 1.. {
+        if round.killed >= kills || progress.is_over() {
+            break;
+        }
         let throw = Throw::next(&mut stage.dice, stage.programs.len());
         tokio::time::sleep(throw.pause).await;
         let before = round.killed;
@@ -66,6 +76,9 @@ pub async fn play(stage: &mut Stage, progress: &Arc<Progress>, kills: usize) -> 
         progress.kills.fetch_add(round.killed - before, SeqCst);
         let submitted = stage.learners.accepted();
         progress.submissions.fetch_add(submitted - round.submitted, SeqCst);
+        if harms % BREATH_EVERY == 0 {
+            round.breathe(stage, &submitting).await?;
+        }
         round.submitted = submitted;
     }
     is_enough.store(true, SeqCst);
@@ -138,6 +151,18 @@ impl Round {
             }
         }
         self.broken_lines.retain(|(_, left)| *left > 0);
+    }
+
+    /// All lines are mended and all programs run, until another learner was answered or all were.
+    async fn breathe<T>(&mut self, stage: &mut Stage, submitting: &JoinHandle<T>) -> Result<()> {
+        self.broken_lines.drain(..).for_each(|(line, _)| proxy(stage, line).heal());
+        self.restart(stage)?;
+        let learners = Arc::clone(&stage.learners);
+        let before = learners.accepted();
+        patience(BREATH_MAX, "a submission to be answered while all is well", async || {
+            (learners.accepted() > before || submitting.is_finished()).then_some(())
+        })
+        .await
     }
 
     async fn harm(&mut self, stage: &mut Stage, harm: Harm) -> Result<()> {

@@ -1,10 +1,15 @@
 //! The scenarios: each does its harm, says what must hold meanwhile, and leaves the rest to the checker.
 
+mod backlog;
 mod callbacks;
+mod clocks;
+mod deploy;
 mod mail;
+mod poison;
 mod postgres;
 mod redis;
 mod shutdown;
+mod storage;
 mod vendor;
 mod workers;
 
@@ -80,6 +85,22 @@ pub const ALL: &[Scenario] = &[
     ),
     scenario!(true, postgres::restarted, "postgres-restarted", "Postgres is ended at once, twice, while learners submit"),
     scenario!(
+        false,
+        postgres::away,
+        "postgres-away",
+        "Postgres is away for a minute while learners submit, the vendor calls back, and jobs lie ready",
+        // Learners here don't wait for as long as they are told to.
+        &[("VOUCH_RATE_SUBMISSIONS", "1000/1h")]
+    ),
+    scenario!(false, postgres::contended, "writes-contended", "every thirteenth write ends with 40001 or 40P01"),
+    scenario!(
+        false,
+        backlog::idle_transaction,
+        "transaction-left-open",
+        "an idle transaction keeps every dead row while jobs by the thousand are drained"
+    ),
+    scenario!(false, backlog::backlog, "backlog", "a million jobs wait for later, and ten thousand are due at one instant"),
+    scenario!(
         true,
         vendor::accepts_and_hangs,
         "vendor-hangs",
@@ -99,4 +120,22 @@ pub const ALL: &[Scenario] = &[
     scenario!(false, callbacks::forged, "callbacks-forged", "callbacks signed by another, too old, too long"),
     scenario!(true, shutdown::terminated, "terminated", "SIGTERM for every program while learners submit"),
     scenario!(false, shutdown::terminated_then_killed, "terminated-then-killed", "SIGTERM twice with full hands, then SIGKILL"),
+    scenario!(false, storage::full, "disk-full", "no room for photos, at the api and at the worker"),
+    scenario!(false, storage::read_only, "disk-read-only", "the store takes nothing any more"),
+    scenario!(true, poison::photos, "photos-poisonous", "bombs, broken and lying files, 100 MB, two formats in one"),
+    scenario!(
+        false,
+        poison::job,
+        "job-poisonous",
+        "the worker is killed each time that it works on one job",
+        &[("VOUCH_VENDOR_TIMEOUT", "1m")]
+    ),
+    scenario!(false, deploy::rolling, "rolling-deploy", "jobs of a newer release, and each program started anew"),
+    scenario!(
+        false,
+        clocks::apart,
+        "clocks-apart",
+        "clocks an hour before and behind, and one that jumps while its worker has jobs in its hands",
+        &[("VOUCH_VENDOR_TIMEOUT", "1m")]
+    ),
 ];
