@@ -6,7 +6,7 @@ use serde_json::json;
 use vouch_common::{
     domain::{effect::Queue, failure::Signature, ids::JobId},
     operations::{OperationError, hand_out_jobs, settle_job},
-    store::jobs::{self, Lease},
+    store::jobs::{self, Failure, Lease},
 };
 use vouch_tests::{TestApp, samples, wait_for};
 use vouch_worker::sweep;
@@ -132,6 +132,30 @@ async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 1);
     let unknown = Lease { job: JobId(999_999), generation: 1 };
     assert!(hand_out_jobs::claim(db, &[unknown], window).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_try_that_is_recorded_twice_counts_once() {
+    let app = TestApp::without_worker().await;
+    app.submit(7, "Sofia Marek", json!({})).await;
+    let services = app.services();
+    let db = services.db();
+    let ticket = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
+    let lease = Lease { job: ticket.id, generation: ticket.generation };
+    assert_eq!(hand_out_jobs::claim(db, &[lease], std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
+    let failure = Failure {
+        kind: "prepare_photos".to_owned(),
+        class: "storage",
+        code: String::new(),
+        error: "the object store is away".to_owned(),
+        retry_after: Some(std::time::Duration::from_secs(60)),
+    };
+    settle_job::fail(db, lease, &failure, None, None).await.unwrap();
+    // The worker did not hear of it and tells again.
+    let again = settle_job::fail(db, lease, &failure, None, None).await;
+    assert!(matches!(again, Err(OperationError::Fenced)), "{again:?}");
+    assert_eq!(app.count("SELECT failures::bigint FROM jobs WHERE kind = 'prepare_photos'").await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE outcome = 'retried'").await, 1);
 }
 
 #[tokio::test]

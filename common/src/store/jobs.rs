@@ -288,7 +288,8 @@ pub(crate) async fn hold(conn: &mut Connection, lease: Lease) -> Result<bool, St
 }
 
 /// Records a failed try and keeps its story: a later one follows, or the job is dead. One that is not counted
-/// costs the job no try.
+/// costs the job no try. Recorded again, as when nobody heard that it was, it changes nothing: only a job that runs
+/// fails, or one that has just been put off because nobody knew it.
 pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure, is_counted: bool) -> Result<bool, StoreError> {
     let error = shorten(&failure.error, ERROR_BYTES_MAX);
     let signature = Signature::of(&failure.kind, failure.class, &failure.code, error);
@@ -299,7 +300,7 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure,
                    error_class = $3, error_code = $6, unknown_since = NULL, last_error = $4, fingerprint = $7,
                    due_at = now() + make_interval(secs => coalesce($5::float8, 0)),
                    dead_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE NULL END
-            WHERE id = $1 AND generation = $2 AND dead_at IS NULL
+            WHERE id = $1 AND generation = $2 AND dead_at IS NULL AND (phase = 'running' OR unknown_since IS NOT NULL)
             RETURNING *
         ), told AS (
             INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at,
