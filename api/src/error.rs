@@ -6,7 +6,7 @@ use poem::{
     Response,
     http::{HeaderValue, StatusCode},
 };
-use poem_openapi::error::{ParseParamError, ParsePathError};
+use poem_openapi::error::{ParseParamError, ParsePathError, ParseRequestPayloadError};
 use serde_json::json;
 use vouch_common::{
     adapters::objects::ObjectsError,
@@ -127,20 +127,27 @@ pub async fn problem_of(error: poem::Error) -> Response {
     if let Some((name, reason)) = unread {
         return problem(status, &format!("{name} can't be read: {reason}."));
     }
+    if let Some(body) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return problem(status, &format!("The body can't be read: {}", without_values(&body.reason)));
+    }
     let answer = error.into_response();
     if answer.content_type() == Some(PROBLEM) {
         // A handler said already what is wrong.
         return answer;
     }
-    let headers = answer.headers().clone();
     let mut response = problem(status, &detail_of(status));
-    if let Some(allowed) = headers.get("allow") {
-        response.headers_mut().insert("allow", allowed.clone());
-    }
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert("www-authenticate", HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// What the framework says of a body, without what stood in it.
+fn without_values(reason: &str) -> String {
+    match reason.split_once(", found ") {
+        Some((wanted, _)) => format!("{wanted}."),
+        None => reason.to_owned(),
+    }
 }
 
 fn detail_of(status: StatusCode) -> String {

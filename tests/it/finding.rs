@@ -358,5 +358,6 @@ async fn the_audit_is_read_by_who_what_and_to_what() {
         (texts(&rest, "reason"), &rest["items"][1]["detail"]),
         (vec!["day".to_owned(), "night".to_owned()], &json!({ "n": 1 }))
     );
-    assert_eq!(app.api(Method::POST, "audit").send().await.unwrap().status(), 405, "nobody writes it");
+    let written = app.api(Method::POST, "audit").send().await.unwrap();
+    assert_eq!((written.status().as_u16(), &written.headers()["allow"]), (405, &"GET".parse().unwrap()), "nobody writes it");
 }

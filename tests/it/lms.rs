@@ -159,3 +159,20 @@ async fn no_call_may_be_larger_than_a_submission() {
         assert_eq!(sent.status(), 413, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_told_of_without_what_stood_in_it() {
+    let app = TestApp::without_worker().await;
+    for (body, wanted) in [
+        (r#"{"username": 7, "email": "u7@example.com"}"#, "Expected input type \"string\""),
+        (r#"{"username": "u7", "email": "#, "EOF while parsing"),
+    ] {
+        let answer = app.api(Method::PUT, "users/7").header("content-type", "application/json").body(body).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 400);
+        let problem: Value = answer.json().await.unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with("The body can't be read: ") && detail.contains(wanted), "{detail}");
+        assert!(!detail.contains("found") && !detail.contains("u7"), "{detail}");
+    }
+}

@@ -43,8 +43,8 @@ impl Finding {
     /// Whose key this is
     #[oai(path = "/me", method = "get", tag = "super::answers::Tags::Operators")]
     #[expect(clippy::unused_async, reason = "the macro awaits it")]
-    async fn me(&self, key: AnyKey) -> Json<MeAnswer> {
-        Json(MeAnswer::from(key.0))
+    async fn me(&self, key: AnyKey) -> Result<Json<MeAnswer>, ReadProblem> {
+        Ok(Json(MeAnswer::from(key.0)))
     }
 
     /// Attempts, newest first

@@ -1,6 +1,7 @@
 //! The routes, on one screen.
 
 pub mod acting;
+mod allowed;
 pub mod answers;
 pub mod attempts;
 pub mod breakers;
@@ -59,9 +60,18 @@ const INTERFACE_VERSION: &str = "1.0";
 #[must_use]
 pub fn app(state: AppState) -> impl Endpoint {
     let api = service(state.settings().public_url.as_ref());
-    let (document, pages) = description::served(&api.spec(), &api.redoc_html());
+    let written = api.spec();
+    let allowed = Arc::new(allowed::Allowed::of(&description::merged(&written)));
+    let (document, pages) = description::served(&written, &api.redoc_html());
+    let told = move |next, request| allowed::Allowed::told(Arc::clone(&allowed), next, request);
     let interface: Api = Arc::new(
-        api.into_endpoint().before(admitted).catch_all_error(error::problem_of).map_to_response().data(state.clone()).boxed(),
+        api.into_endpoint()
+            .around(told)
+            .before(admitted)
+            .catch_all_error(error::problem_of)
+            .map_to_response()
+            .data(state.clone())
+            .boxed(),
     );
     // A deployment speaks one format; the other one's path is not there.
     let callbacks = match state.settings().vendor.format {
