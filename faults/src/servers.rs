@@ -15,6 +15,7 @@ use tokio::{
     process::{Child, Command},
     sync::Mutex,
 };
+use vouch_common::domain::effect::Queue;
 
 use crate::patience;
 
@@ -213,15 +214,20 @@ impl Redis {
         Ok(())
     }
 
-    /// How many entries lie on lists.
+    /// How many entries lie on all lists.
     pub async fn entries(&self) -> Result<u64> {
-        let mut connection = self.connect().await?;
         let mut entries = 0;
-        for queue in vouch_common::domain::effect::Queue::ALL {
-            let key = vouch_common::adapters::redis::list_key(queue);
-            entries += redis::cmd("LLEN").arg(key).query_async::<u64>(&mut connection).await?;
+        for queue in Queue::ALL {
+            entries += self.entries_of(queue).await?;
         }
         Ok(entries)
+    }
+
+    /// How many entries lie on the list of one queue.
+    pub async fn entries_of(&self, queue: Queue) -> Result<u64> {
+        let mut connection = self.connect().await?;
+        let key = vouch_common::adapters::redis::list_key(queue);
+        Ok(redis::cmd("LLEN").arg(key).query_async(&mut connection).await?)
     }
 
     /// Everything that it holds, as bytes, uncompressed.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
+use vouch_common::domain::effect::Queue;
 
 use crate::{
     learners::GOOD,
@@ -57,7 +58,7 @@ async fn wait_for_none(stage: &Stage, sql: &str) -> Result<()> {
 
 const BACKLOG: usize = 1_000_000;
 const DUE_AT_ONCE: usize = 10_000;
-/// What one worker lets lie ready for a queue with 20 at once; each of the three has a relay, which may look at once.
+/// One relay lets 400 lie ready for a queue with 20 at once; the three workers' relays may look at the same moment.
 const READY_MAX: u64 = 3 * 400;
 
 /// A million jobs for later, ten thousand due at one instant, and learners beside them.
@@ -78,7 +79,7 @@ pub async fn backlog(stage: &mut Stage) -> Result<()> {
     let submitting = tokio::spawn(async move { learners.submit(6, GOOD).await });
     let mut ready_most = 0;
     while stage.count(IDLE_JOBS).await? > 0 {
-        ready_most = ready_most.max(stage.ground.redis.entries().await?);
+        ready_most = ready_most.max(stage.ground.redis.entries_of(Queue::Events).await?);
         anyhow::ensure!(began.elapsed() < 5 * WAIT_MAX, "the ten thousand are not drained");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
