@@ -3,7 +3,7 @@
 //! Any number may run; the database deals each due job to one of them. It looks when it is woken and every
 //! 200 ms anyway, and puts no more on a list than its workers need for a few seconds.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
@@ -37,9 +37,9 @@ enum RelayError {
 pub async fn run(services: Services, options: Options, stop: CancellationToken) {
     let woken = std::sync::Arc::new(Notify::new());
     let listener = tokio::spawn(listen(services.clone(), std::sync::Arc::clone(&woken)));
-    let mut is_well = true;
+    let (mut is_well, mut blocked) = (true, HashSet::new());
     while !stop.is_cancelled() {
-        match relay_once(&services, &options).await {
+        match relay_once(&services, &options, &mut blocked).await {
             // A full batch: there is more.
             Ok(moved) if moved >= BATCH_MAX => {}
             Ok(_) => {
@@ -65,14 +65,21 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     listener.abort();
 }
 
-/// One round over all queues; returns the largest batch.
-async fn relay_once(services: &Services, options: &Options) -> Result<i64, RelayError> {
+/// One round over all queues; returns the largest batch. A queue whose key in Redis is no list is `blocked`: it waits
+/// for an operator, and no other with it.
+async fn relay_once(services: &Services, options: &Options, blocked: &mut HashSet<Queue>) -> Result<i64, RelayError> {
     let mut largest = 0;
     // Redis is asked first: nothing is handed out that can't be put on a list.
     let mut connection = services.redis().shared().await?;
     let due = hand_out_jobs::find_due(services.db(), &Queue::ALL).await?;
     for queue in due {
-        let length: u64 = redis::cmd("LLEN").arg(list_key(queue)).query_async(&mut connection).await?;
+        let Some(length) = length(queue, &mut connection).await? else {
+            if blocked.insert(queue) {
+                tracing::error!(queue = %queue, key = list_key(queue), "a queue's key in Redis is no list, and its jobs wait: delete the key; no job is lost by that");
+            }
+            continue;
+        };
+        blocked.remove(&queue);
         let room = options.high_water(queue).saturating_sub(length);
         let limit = i64::try_from(room).unwrap_or(BATCH_MAX).min(BATCH_MAX);
         if limit == 0 {
@@ -81,6 +88,15 @@ async fn relay_once(services: &Services, options: &Options) -> Result<i64, Relay
         largest = largest.max(relay_queue(services, queue, limit, &mut connection).await?);
     }
     Ok(largest)
+}
+
+/// How many tickets lie on a queue's list; `None` when its key holds something else.
+async fn length(queue: Queue, connection: &mut MultiplexedConnection) -> Result<Option<u64>, redis::RedisError> {
+    match redis::cmd("LLEN").arg(list_key(queue)).query_async(connection).await {
+        Ok(length) => Ok(Some(length)),
+        Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn relay_queue(

@@ -48,6 +48,22 @@ async fn a_redis_that_stalls_is_waited_for_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_no_list_holds_up_its_own_queue_and_no_other() {
+    let redis = OwnRedis::start().await;
+    let app = on(&redis).await;
+    redis.tell::<()>(&["SET", "vouch:queue:photos", "somebody else's"]).await;
+    submit_all(&app).await;
+    wait_for("the mails, whose queue is well", async || {
+        let mails = "SELECT count(*) FROM job_runs WHERE kind = 'send_email' AND outcome = 'done'";
+        (app.count(mails).await == LEARNERS).then_some(())
+    })
+    .await;
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos' AND phase = 'waiting'").await, LEARNERS);
+    redis.tell::<()>(&["DEL", "vouch:queue:photos"]).await;
+    all_is_well(app).await;
+}
+
+#[tokio::test]
 async fn clients_that_are_cut_off_again_and_again_come_back_and_lose_nothing() {
     let redis = OwnRedis::start().await;
     let app = on(&redis).await;
