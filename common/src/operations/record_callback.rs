@@ -12,9 +12,9 @@ use crate::{
         vendor_format::VendorFormat,
     },
     store::{
-        Db, attempts,
+        Db,
         callbacks::{self, NewCallback},
-        jobs, users,
+        jobs,
     },
     telemetry::trace,
 };
@@ -64,12 +64,10 @@ pub enum Recorded {
 pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) -> Result<Recorded, OperationError> {
     let mut tx = db.begin().await?;
     let attempt = match callback.receipt.and_then(ReceiptId::parse) {
-        Some(receipt) => attempts::find(&mut tx, receipt).await?,
+        Some(receipt) => callbacks::find_addressee(&mut tx, receipt).await?,
         None => None,
     };
-    if let Some(attempt) = &attempt
-        && users::is_erased(&mut tx, attempt.user).await?
-    {
+    if attempt.as_ref().is_some_and(|attempt| attempt.is_erased) {
         return Ok(Recorded::Erased);
     }
     let outcome = match (&attempt, VerdictKind::parse(callback.format, callback.result)) {
@@ -107,7 +105,7 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         let wishes = [Wish::from(Effect::ApplyVendorResult { callback: id })];
         // The vendor knows nothing of traces: its call is one of its own, and what follows is the attempt's.
         let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = %attempt.receipt);
-        trace::continue_from(&span, attempts::trace_of(&mut tx, attempt.id).await?.as_deref());
+        trace::continue_from(&span, attempt.trace.as_deref());
         trace::link_to_present(&span);
         jobs::insert(&mut tx, &wishes, Some(attempt.receipt)).instrument(span).await?;
     }

@@ -32,6 +32,36 @@ pub(crate) struct NewCallback<'a> {
     pub(crate) outcome: &'a str,
 }
 
+/// The attempt that a callback speaks of.
+pub(crate) struct Addressee {
+    pub(crate) id: AttemptId,
+    pub(crate) receipt: ReceiptId,
+    /// Whether its learner was erased; until the transaction ends they are not if they were not.
+    pub(crate) is_erased: bool,
+    /// The trace that its submission began, as a `traceparent`.
+    pub(crate) trace: Option<String>,
+}
+
+/// Finds the attempt that a callback speaks of.
+pub(crate) async fn find_addressee(conn: &mut Connection, receipt: ReceiptId) -> Result<Option<Addressee>, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        SELECT id, receipt_id, trace, erased_at FROM attempts JOIN users USING (user_id)
+        WHERE receipt_id = $1
+        FOR KEY SHARE OF users
+        "#,
+        receipt.0
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Addressee {
+        id: AttemptId(row.id),
+        receipt: ReceiptId(row.receipt_id),
+        is_erased: row.erased_at.is_some(),
+        trace: row.trace,
+    }))
+}
+
 /// Keeps a callback; `None` when it was kept before. One that fitted nothing then, and does now, is kept anew.
 pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Result<Option<CallbackId>, StoreError> {
     let id = sqlx::query_scalar!(
