@@ -12,7 +12,8 @@ use vouch_common::{
     },
     clock::{SharedClock, SystemClock},
     config::Settings,
-    store::{Db, StoreError},
+    operations::OperationError,
+    store::{Db, StoreError, jobs::Lease},
 };
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         mail::{MailError, Mailer},
         vendor::{VendorClient, VendorError},
     },
-    runtime::far_side::Untold,
+    runtime::{far_side::Untold, finisher::Finisher},
 };
 
 /// The worker's parts; a clone is cheap.
@@ -30,6 +31,7 @@ pub struct Services(Arc<Parts>);
 
 struct Parts {
     db: Db,
+    finisher: Finisher,
     objects: Objects,
     redis: Arc<Redis>,
     waker: Waker,
@@ -90,11 +92,13 @@ impl Services {
         let mailer = Mailer::new(&settings).map_err(SetUpError::Mail)?;
         let db = if settings.analytics.is_some() { db.keeping_events() } else { db };
         let analytics = settings.analytics.as_ref().map(Analytics::new).transpose().map_err(SetUpError::Analytics)?;
+        let finisher = Finisher::start(db.clone());
         let waker = Waker::start(Arc::clone(&redis));
         let untold_answers = Untold::default();
         let decoding = Semaphore::new(available_parallelism().map_or(2, NonZero::get));
         Ok(Self(Arc::new(Parts {
             db,
+            finisher,
             objects,
             redis,
             waker,
@@ -112,6 +116,15 @@ impl Services {
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    /// Ends a job that had no effect on the database (or none that is left to do), together with others.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Fenced`] when the job is somebody else's by now; or the database is away.
+    pub async fn finish(&self, lease: Lease) -> Result<(), OperationError> {
+        self.0.finisher.finish(lease).await
     }
 
     /// The object store.

@@ -99,5 +99,5 @@ impl From<sqlx::Error> for OperationError {
 
 /// Takes the job row as the right to act: with the effect, in the same transaction, or not at all.
 async fn take(conn: &mut Connection, lease: Lease) -> Result<(), OperationError> {
-    if jobs::delete(conn, lease).await? { Ok(()) } else { Err(OperationError::Fenced) }
+    if jobs::delete(conn, &[lease]).await?.is_empty() { Err(OperationError::Fenced) } else { Ok(()) }
 }

@@ -27,6 +27,16 @@ pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
     take(&mut conn, lease).await
 }
 
+/// As [`finish`], for many jobs at once; which of them were ended. The others are somebody else's by now.
+///
+/// # Errors
+///
+/// When the database is away: none is ended.
+pub async fn finish_all(db: &Db, leases: &[Lease]) -> Result<Vec<Lease>, OperationError> {
+    let mut conn = db.pool().acquire().await?;
+    Ok(jobs::delete(&mut conn, leases).await?)
+}
+
 /// A try that failed because the far side did not answer or is at fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Outage {

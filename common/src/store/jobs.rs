@@ -253,26 +253,28 @@ pub(crate) async fn renew(conn: &mut Connection, held: &[(Lease, Duration)], lea
     Ok(done.rows_affected())
 }
 
-/// Deletes a job whose work is done, and keeps the story of the try; `false` when it is somebody else's by now.
-pub(crate) async fn delete(conn: &mut Connection, lease: Lease) -> Result<bool, StoreError> {
-    let deleted = sqlx::query_scalar!(
+/// Deletes jobs whose work is done, and keeps the story of each try. What is not returned is somebody else's by now.
+pub(crate) async fn delete(conn: &mut Connection, leases: &[Lease]) -> Result<Vec<Lease>, StoreError> {
+    let (ids, generations) = columns(leases);
+    let gone = sqlx::query!(
         r#"
         WITH gone AS (
-            DELETE FROM jobs WHERE id = $1 AND generation = $2 AND dead_at IS NULL
-            RETURNING *
+            DELETE FROM jobs USING unnest($1::bigint[], $2::int[]) AS done (id, generation)
+            WHERE jobs.id = done.id AND jobs.generation = done.generation AND dead_at IS NULL
+            RETURNING jobs.*
         ), told AS (
             INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at, outcome, trace)
             SELECT subject, id, queue, kind, created_at, ready_at, claimed_at, clock_timestamp(), 'done', trace
             FROM gone WHERE subject IS NOT NULL
         )
-        SELECT count(*) AS "count!" FROM gone
+        SELECT id, generation FROM gone
         "#,
-        lease.job.0,
-        lease.generation
+        &ids,
+        &generations,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(deleted == 1)
+    Ok(gone.into_iter().map(|row| Lease { job: JobId(row.id), generation: row.generation }).collect())
 }
 
 /// Locks a job for the rest of the transaction; `false` when it is somebody else's by now.

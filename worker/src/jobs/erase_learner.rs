@@ -19,7 +19,7 @@ use vouch_common::{
     operations::{
         OperationError,
         erase_learner::{self, Ended},
-        settle_job, start_erasure,
+        start_erasure,
     },
     photos::names,
 };
@@ -46,7 +46,7 @@ pub async fn run(services: &Services, delivery: Delivery, erasure: ErasureId) ->
     let db = services.db();
     let asked = start_erasure::find(db, erasure).await?.ok_or(OperationError::Missing("erasure"))?;
     if asked.finished_at.is_some() {
-        return Ok(settle_job::finish(db, delivery.lease).await?);
+        return Ok(services.finish(delivery.lease).await?);
     }
     let key = services.settings().receipt_key.as_ref().ok_or(EraseError::NoKey)?;
     erase_learner::end_attempts(db, (erasure, asked.user), services.now()).await?;

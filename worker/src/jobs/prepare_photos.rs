@@ -20,7 +20,6 @@ use vouch_common::{
     operations::{
         OperationError, finish_preparation,
         load_work::{self, AttemptWork},
-        settle_job,
     },
     photos::{
         inspect::{CleanPhoto, Limits, inspect},
@@ -56,7 +55,7 @@ const SLOW_TRIES_MAX: u32 = 2;
 pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) -> Result<(), PrepareError> {
     let work = load_work::load_attempt(services.db(), receipt).await?;
     if work.attempt.status != Status::Created {
-        return Ok(settle_job::finish(services.db(), delivery.lease).await?);
+        return Ok(services.finish(delivery.lease).await?);
     }
     let (face, photo_id) = tokio::try_join!(
         check(services, receipt, PhotoKind::Face, work.objects.face_upload.as_deref()),

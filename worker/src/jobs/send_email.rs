@@ -17,7 +17,6 @@ use vouch_common::{
     operations::{
         OperationError,
         load_mail::{self, WhichMail},
-        settle_job,
     },
 };
 
@@ -59,7 +58,7 @@ pub async fn run(services: &Services, delivery: Delivery, mail: &Arguments) -> R
     let sent = services.mailer().send(mail.template, &facts, delivery.lease.job).await;
     metrics::counter!("vouch_mails_total", "outcome" => sent.as_ref().map_or_else(Classify::class, |()| "sent")).increment(1);
     sent?;
-    settle_job::finish(services.db(), delivery.lease).await?;
+    services.finish(delivery.lease).await?;
     tracing::info!(job.id = %delivery.lease.job, mail.template = mail.template.as_str(), "mail handed to the server");
     Ok(())
 }

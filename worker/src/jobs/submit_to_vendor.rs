@@ -20,7 +20,7 @@ use vouch_common::{
     operations::{
         OperationError,
         load_work::{self, AttemptWork},
-        record_submission, settle_job,
+        record_submission,
     },
 };
 
@@ -59,7 +59,7 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
     let work = load_work::load_attempt(services.db(), receipt).await?;
     if !matches!(Move::Submit.step(work.attempt.status), Step::To(Status::Submitted)) {
         // The verdict has fallen, or the photos are not ready: nothing to send.
-        return Ok(settle_job::finish(services.db(), delivery.lease).await?);
+        return Ok(services.finish(delivery.lease).await?);
     }
     match send(services, delivery, &work).await {
         Ok(()) => {

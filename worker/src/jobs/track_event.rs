@@ -14,7 +14,7 @@ use vouch_common::{
         effect::{AnalyticsEvent, Queue},
         ids::{ReceiptId, UserId},
     },
-    operations::{OperationError, settle_job, track_event},
+    operations::{OperationError, track_event},
 };
 
 use crate::{
@@ -45,7 +45,7 @@ pub async fn run(
     let (db, lease) = (services.db(), delivery.lease);
     let Some(analytics) = services.analytics() else {
         // Events are off. What was kept before stays, for the day on which they are on again.
-        return Ok(settle_job::finish(db, lease).await?);
+        return Ok(services.finish(lease).await?);
     };
     if let Some((event, receipt)) = former {
         track_event::adopt(db, lease, event, receipt).await?;

@@ -1,6 +1,7 @@
 //! How jobs are run: claimed, watched, settled. Only `queue` and `monitor` know the worker library.
 
 pub mod far_side;
+pub mod finisher;
 pub mod heartbeat;
 pub mod job;
 pub mod monitor;

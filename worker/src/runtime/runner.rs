@@ -167,7 +167,7 @@ async fn record(
     next: &NextTry,
 ) -> Result<Option<Settled>, OperationError> {
     if failure.verdict == Verdict::Obsolete {
-        settle_job::finish(services.db(), delivery.lease).await?;
+        services.finish(delivery.lease).await?;
         return Ok(None);
     }
     let (class, code, error) = (failure.class, failure.code.clone(), failure.error.clone());
