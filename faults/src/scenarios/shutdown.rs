@@ -40,7 +40,8 @@ pub async fn terminated_then_killed(stage: &mut Stage) -> Result<()> {
         .set_script(Script::parse(br#"{"answer": {"delay_ms": 8000}, "callback": {"tries": 20, "delay_ms": 10000}}"#)?)?;
     stage.learners.submit(5, GOOD).await?;
     let running = "SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor' AND phase = 'running'";
-    stage.wait_for_count("the claims", running, 5).await?;
+    // On a busy machine the first may be done before the last is claimed.
+    stage.wait_for_count("a claim", running, 1).await?;
     let vendor = stage.program("vendor")?;
     vendor.signal("TERM").await?;
     vendor.signal("TERM").await?;
