@@ -212,7 +212,8 @@ pub fn multipart(data: &[u8]) {
 /// No token is believed that we did not sign; one that is names a learner, with texts that are safe to show.
 pub fn token(data: &[u8]) {
     static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
-        TokenVerifier::new(Some(&Jwt::Secret(Secret::new(SECRET))), JwtClaims::default()).unwrap_or_else(|_| unreachable!())
+        TokenVerifier::new(Some(&Jwt::Secrets(vec![Secret::new(SECRET)])), JwtClaims::default())
+            .unwrap_or_else(|_| unreachable!())
     });
     let verify = |token: &str| RUNTIME.block_on(VERIFIER.verify(token, now()));
     assert!(matches!(verify(&String::from_utf8_lossy(data)), Ok(None)), "nobody signed this");

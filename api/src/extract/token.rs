@@ -46,7 +46,7 @@ pub enum TokenError {
 pub struct TokenVerifier(Arc<Source>, JwtClaims);
 
 enum Source {
-    Secret(Box<DecodingKey>),
+    Secrets(Vec<DecodingKey>),
     Published { url: Url, client: reqwest::Client, fetched: Mutex<Fetched> },
 }
 
@@ -74,7 +74,9 @@ impl TokenVerifier {
     /// When the settings say of no way to verify.
     pub fn new(settings: Option<&Jwt>, claims: JwtClaims) -> Result<Self, TokenError> {
         let source = match settings.ok_or(TokenError::NotSet)? {
-            Jwt::Secret(secret) => Source::Secret(Box::new(DecodingKey::from_secret(secret.expose()))),
+            Jwt::Secrets(secrets) => {
+                Source::Secrets(secrets.iter().map(|secret| DecodingKey::from_secret(secret.expose())).collect())
+            }
             Jwt::Jwks(url) => {
                 let client = reqwest::Client::builder()
                     .timeout(FETCH_TIMEOUT)
@@ -97,7 +99,7 @@ impl TokenVerifier {
             return Ok(None);
         }
         let claims = match self.0.as_ref() {
-            Source::Secret(key) => self.read(token, key, Algorithm::HS256),
+            Source::Secrets(keys) => keys.iter().find_map(|key| self.read(token, key, Algorithm::HS256)),
             Source::Published { url, client, fetched } => {
                 let Ok(header) = decode_header(token) else { return Ok(None) };
                 if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {

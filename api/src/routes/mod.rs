@@ -14,6 +14,7 @@ mod description;
 pub mod embargo;
 pub mod erasures;
 pub mod finding;
+mod former_secret;
 pub mod grants;
 pub mod health;
 pub mod lms;

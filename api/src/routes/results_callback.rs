@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use poem::{Body, Request, Response, handler, web::Data};
 use vouch_common::{
+    config::Vendor,
     domain::{callback::VerdictKind, vendor_format::VendorFormat},
     operations::record_callback::{self, Recorded, SignedCallback},
     photos::seal::{SealContext, seal},
-    vendor::software_secure::callback::{Callback, CallbackHeaders, CallbackKeys, read_callback},
+    vendor::software_secure::{
+        callback::{Callback, CallbackHeaders, CallbackKeys, Doubt, Refusal, read_callback},
+        signature::{is_same_access_key, split_authorization},
+    },
 };
 
+use super::former_secret;
 use crate::{error::Fault, extract::body, limits, state::AppState};
 
 /// Largest callback.
@@ -53,17 +58,30 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
         date: single(request, "date"),
         content_type: single(request, "content-type"),
     };
-    let keys = CallbackKeys { access_key: &vendor.access_key, secrets: &vendor.secrets };
-    let callback = read_callback(&bytes, &headers, state.now(), &keys, vendor.signature_mode).map_err(|refusal| {
-        metrics::counter!("vouch_callbacks_refused_total", "reason" => refusal_name(refusal)).increment(1);
-        tracing::warn!(reason = refusal_name(refusal), "a callback was refused");
+    let now = state.now();
+    let keys = CallbackKeys { access_key: named_key(vendor, &headers), secrets: vendor.secrets_at(now) };
+    let callback = read_callback(&bytes, &headers, now, &keys, vendor.signature_mode).map_err(|refusal| {
+        let all = CallbackKeys { secrets: &vendor.secrets, ..keys };
+        let has_ended = vendor.has_ended_secrets(now)
+            && matches!(refusal, Refusal::SignatureInvalid(Doubt::Mismatch))
+            && read_callback(&bytes, &headers, now, &all, vendor.signature_mode).is_ok();
+        let reason = if has_ended { former_secret::ENDED } else { refusal_name(refusal) };
+        metrics::counter!("vouch_callbacks_refused_total", "reason" => reason).increment(1);
+        tracing::warn!(reason, "a callback was refused");
         limits::refused(request, Fault::bad_request(refusal.to_string()))
     })?;
     limits::proven(request);
+    former_secret::tell(callback.secret_place.unwrap_or_default());
     if let Some(doubt) = callback.doubt {
         tracing::warn!(doubt = ?doubt, "a callback with a doubtful signature was accepted: CALLBACK_SIGNATURE is audit");
     }
     keep(state, &callback, &bytes).await
+}
+
+/// The access key that a callback must name: the present one, or a former one if it names that.
+fn named_key<'a>(vendor: &'a Vendor, headers: &CallbackHeaders<'_>) -> &'a str {
+    let named = headers.authorization.and_then(split_authorization).map_or("", |credentials| credentials.access_key);
+    vendor.former_access_keys.iter().find(|key| is_same_access_key(named, key)).unwrap_or(&vendor.access_key)
 }
 
 async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Recorded, Fault> {
@@ -108,10 +126,8 @@ fn single<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
-fn refusal_name(refusal: vouch_common::vendor::software_secure::callback::Refusal) -> &'static str {
-    use vouch_common::vendor::software_secure::callback::Refusal::{
-        AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid,
-    };
+fn refusal_name(refusal: Refusal) -> &'static str {
+    use Refusal::{AccessKeyInvalid, InvalidJson, NotAnObject, SignatureInvalid};
     match refusal {
         InvalidJson => "invalid_json",
         NotAnObject => "not_an_object",

@@ -17,6 +17,7 @@ use vouch_common::{
     },
 };
 
+use super::former_secret;
 use crate::{error::Fault, extract::body, limits, state::AppState};
 
 /// Largest callback.
@@ -61,21 +62,20 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
         timestamp: single(request, TIMESTAMP_HEADER),
         signature: single(request, SIGNATURE_HEADER),
     };
-    let callback = read_callback(&bytes, &headers, state.now(), &state.settings().vendor.secrets)
-        .map_err(|refusal| limits::refused(request, refused(refusal)))?;
+    let (now, vendor) = (state.now(), &state.settings().vendor);
+    let callback = read_callback(&bytes, &headers, now, vendor.secrets_at(now)).map_err(|refusal| {
+        let has_ended = vendor.has_ended_secrets(now)
+            && refusal == Refusal::Signature
+            && read_callback(&bytes, &headers, now, &vendor.secrets).is_ok();
+        limits::refused(request, refused(refusal, has_ended))
+    })?;
     limits::proven(request);
-    if callback.secret_place > 0 {
-        metrics::counter!("vouch_callbacks_former_secret_total").increment(1);
-        tracing::warn!(
-            secret.place = callback.secret_place,
-            "a callback was signed with a former secret; it must be replaced at the vendor before it is taken away"
-        );
-    }
+    former_secret::tell(callback.secret_place);
     keep(state, &callback, &bytes).await
 }
 
-fn refused(refusal: Refusal) -> Fault {
-    tell_refusal(refusal.as_str());
+fn refused(refusal: Refusal, has_ended: bool) -> Fault {
+    tell_refusal(if has_ended { former_secret::ENDED } else { refusal.as_str() });
     match refusal {
         Refusal::Headers | Refusal::Signature | Refusal::Stale => {
             Fault::Refused(StatusCode::UNAUTHORIZED, UNAUTHORIZED.to_owned())

@@ -105,20 +105,21 @@ async fn list(db: &vouch_common::store::Db, as_json: bool) -> Result<()> {
             .iter()
             .map(|key| {
                 json!({ "id": key.id, "name": key.name, "scopes": key.scopes, "created_at": key.created_at,
-                        "expires_at": key.expires_at, "revoked_at": key.revoked_at })
+                        "expires_at": key.expires_at, "revoked_at": key.revoked_at, "last_used_at": key.last_used_at })
             })
             .collect();
         println!("{}", serde_json::to_string_pretty(&items)?);
         return Ok(());
     }
-    println!("{:>5}  {:<24} {:<40} state", "id", "name", "scopes");
+    println!("{:>5}  {:<24} {:<40} {:<18} last used", "id", "name", "scopes", "state");
     for key in keys {
         let state = match (key.revoked_at, key.expires_at) {
             (Some(at), _) => format!("revoked {}", at.format("%Y-%m-%d")),
             (None, Some(at)) => format!("until {}", at.format("%Y-%m-%d")),
             (None, None) => "live".to_owned(),
         };
-        println!("{:>5}  {:<24} {:<40} {state}", key.id, key.name, key.scopes.join(","));
+        let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.format("%Y-%m-%dT%H:%MZ").to_string());
+        println!("{:>5}  {:<24} {:<40} {state:<18} {used}", key.id, key.name, key.scopes.join(","));
     }
     Ok(())
 }

@@ -92,6 +92,11 @@ pub const CATALOGUE: &[Setting] = &[
         &[Api],
         "Secret (HS256) of the platform's session tokens. This or VOUCH_JWT_JWKS_URL is required.",
     ),
+    optional(
+        "VOUCH_JWT_FORMER_SECRET",
+        &[Api],
+        "The secret that the platform had before; tokens by it are taken too. Take it away when they have ended.",
+    ),
     optional("VOUCH_JWT_JWKS_URL", &[Api], "Where the platform publishes its token keys (RS256, ES256)."),
     optional(
         "VOUCH_JWT_AUDIENCE",
@@ -111,12 +116,22 @@ pub const CATALOGUE: &[Setting] = &[
         "The vendor's wire format: sealed, or software-secure as Open edX speaks it. Change it only when no attempt is open.",
     ),
     required("VOUCH_VENDOR_URL", &[Worker], "Where attempts are sent."),
-    required("VOUCH_VENDOR_ACCESS_KEY", BOTH, "Names us to the vendor, and the vendor to us."),
+    required(
+        "VOUCH_VENDOR_ACCESS_KEY",
+        BOTH,
+        "Names us to the vendor, and the vendor to us. Comma separated, newest first: the first is sent; with software-secure \
+         all are taken in callbacks.",
+    ),
     required(
         "VOUCH_VENDOR_SECRET_KEYS",
         BOTH,
         "Secrets shared with the vendor, comma separated, newest first: the first signs, all verify; at most 10. sealed: \
          whsec_ and base64 of 24 to 64 bytes, or any text of 24 characters or more.",
+    ),
+    optional(
+        "VOUCH_VENDOR_FORMER_SECRETS_UNTIL",
+        &[Api],
+        "When all secrets but the first end, as 2026-12-31T00:00:00Z; without it they count until they are off the list.",
     ),
     required(
         "VOUCH_VENDOR_RSA_PUBLIC_KEY",

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use super::{
@@ -38,8 +38,8 @@ pub struct JwtClaims {
 /// How learners' tokens are verified.
 #[derive(Clone, Debug)]
 pub enum Jwt {
-    /// With a shared secret (HS256).
-    Secret(Secret),
+    /// With shared secrets (HS256): that of the platform, and the one that it had before.
+    Secrets(Vec<Secret>),
     /// With the platform's published keys (RS256, ES256).
     Jwks(Url),
 }
@@ -53,8 +53,12 @@ pub struct Vendor {
     pub url: Option<Url>,
     /// Names us to the vendor.
     pub access_key: String,
+    /// What named us before, and is still taken in callbacks.
+    pub former_access_keys: Vec<String>,
     /// Shared secrets as the format's signatures take them, newest first.
     pub secrets: Vec<Secret>,
+    /// When all secrets but the first end (UTC); `None`: when they are taken off the list.
+    pub former_secrets_until: Option<DateTime<Utc>>,
     /// The vendor's public key.
     pub public_key: Option<VendorPublicKey>,
     /// Key of the face photos, in `software-secure` only.
@@ -67,6 +71,20 @@ pub struct Vendor {
     pub backoff: Backoff,
     /// What happens to a callback with a bad signature.
     pub signature_mode: SignatureMode,
+}
+
+impl Vendor {
+    /// The secrets that count at `now`, newest first.
+    #[must_use]
+    pub fn secrets_at(&self, now: DateTime<Utc>) -> &[Secret] {
+        if self.has_ended_secrets(now) { self.secrets.get(..1).unwrap_or_default() } else { &self.secrets }
+    }
+
+    /// Whether secrets are on the list that count no more.
+    #[must_use]
+    pub fn has_ended_secrets(&self, now: DateTime<Utc>) -> bool {
+        self.secrets.len() > 1 && self.former_secrets_until.is_some_and(|until| until <= now)
+    }
 }
 
 /// Outgoing mail.
@@ -266,13 +284,17 @@ fn read_receipt_key(reader: &mut Reader<'_>) -> Option<Option<Arc<ReceiptKey>>> 
 
 fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {
     let secret = reader.text("VOUCH_JWT_SECRET");
+    let former = reader.text("VOUCH_JWT_FORMER_SECRET");
+    if former.is_some() && secret.is_none() {
+        reader.fault("VOUCH_JWT_FORMER_SECRET is set without VOUCH_JWT_SECRET: take it away".to_owned());
+    }
     let jwks = reader.parse("VOUCH_JWT_JWKS_URL", |text| url(text, &["http", "https"]));
     match (secret, jwks) {
         (Some(_), Some(_)) => {
             reader.fault("VOUCH_JWT_SECRET and VOUCH_JWT_JWKS_URL are both set: take one away".to_owned());
             None
         }
-        (Some(secret), None) => Some(Jwt::Secret(Secret::new(secret))),
+        (Some(secret), None) => Some(Jwt::Secrets([Some(secret), former].into_iter().flatten().map(Secret::new).collect())),
         (None, Some(url)) => Some(Jwt::Jwks(url)),
         (None, None) => {
             reader.fault("VOUCH_JWT_SECRET or VOUCH_JWT_JWKS_URL is missing: how learners' tokens are verified".to_owned());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 
 use super::{
     catalogue::Program,
@@ -25,11 +26,12 @@ pub(super) fn read_vendor(reader: &mut Reader<'_>, program: Program) -> Option<V
     let format =
         reader.parse("VOUCH_VENDOR_FORMAT", |text| VendorFormat::parse(text).ok_or("it must be sealed or software-secure"));
     let vendor_url = reader.parse("VOUCH_VENDOR_URL", |text| url(text, &["http", "https"]));
-    let access_key = reader.parse("VOUCH_VENDOR_ACCESS_KEY", |text| {
-        let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != ':');
-        is_plain.then(|| text.to_owned()).ok_or("it must have neither blanks nor colons")
-    });
+    let access_keys = reader.parse("VOUCH_VENDOR_ACCESS_KEY", read_access_keys);
     let secrets = reader.parse("VOUCH_VENDOR_SECRET_KEYS", |text| read_secrets(text, format));
+    let former_secrets_until = reader.parse("VOUCH_VENDOR_FORMER_SECRETS_UNTIL", |text| {
+        let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.with_timezone(&Utc));
+        moment.map_err(|_| "it must be a moment such as 2026-12-31T00:00:00Z")
+    });
     let public_key = reader.parse("VOUCH_VENDOR_RSA_PUBLIC_KEY", public_key);
     let face_key = read_face_key(reader, program, format);
     let timeout = reader.duration("VOUCH_VENDOR_TIMEOUT", Duration::from_mins(1));
@@ -44,11 +46,14 @@ pub(super) fn read_vendor(reader: &mut Reader<'_>, program: Program) -> Option<V
         "audit" => Ok(SignatureMode::Audit),
         _ => Err("it must be enforce or audit"),
     });
+    let (access_key, former_access_keys) = access_keys?;
     Some(Vendor {
         format: format?,
         url: vendor_url,
-        access_key: access_key?,
+        access_key,
+        former_access_keys,
         secrets: secrets?,
+        former_secrets_until,
         public_key,
         face_key,
         timeout: timeout?,
@@ -56,6 +61,15 @@ pub(super) fn read_vendor(reader: &mut Reader<'_>, program: Program) -> Option<V
         backoff: Backoff { base: base?, cap: cap? },
         signature_mode: signature_mode?,
     })
+}
+
+/// The first, and those before it.
+fn read_access_keys(text: &str) -> Result<(String, Vec<String>), &'static str> {
+    let mut keys = text.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+    let first = keys.next().ok_or("at least one is needed")?;
+    let former: Vec<String> = keys.collect();
+    let is_plain = |key: &String| key.chars().all(|c| c.is_ascii_graphic() && c != ':');
+    if former.iter().chain([&first]).all(is_plain) { Ok((first, former)) } else { Err("it must have neither blanks nor colons") }
 }
 
 /// Only `sealed` knows the form of Standard Webhooks; `software-secure` takes every text as it is.

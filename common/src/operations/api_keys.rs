@@ -1,7 +1,7 @@
 //! Keys of services and operators: made, listed, revoked, recognised.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use super::OperationError;
@@ -12,10 +12,14 @@ use crate::{
         Db,
         api_keys::{self, ApiKeyView, LiveKey, NewApiKey},
     },
+    telemetry::chain,
 };
 
 /// What a key may do. Source: contract.
 pub const SCOPES: [&str; 4] = ["lms:write", "attempts:read", "attempts:operate", "admin"];
+
+/// How exactly the last use of a key is known: so often it is written at most.
+const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// Makes a key and returns it; it can't be shown again.
 ///
@@ -45,7 +49,15 @@ pub async fn create(
 /// When the database is away.
 pub async fn recognise(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<LiveKey>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(api_keys::find_live(&mut conn, &digest(key), now).await?)
+    let found = api_keys::find_live(&mut conn, &digest(key), now).await?;
+    let since = now - USE_NOTED_EVERY;
+    if let Some(live) = found.as_ref().filter(|live| live.last_used_at.is_none_or(|used| used <= since)) {
+        // Who may read may come in while nothing can be written.
+        if let Err(error) = api_keys::note_use(&mut conn, live.id, now, since).await {
+            tracing::warn!(key.id = live.id, error = %chain(&error), "the use of a key was not noted");
+        }
+    }
+    Ok(found)
 }
 
 /// All keys, newest first.

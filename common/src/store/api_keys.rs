@@ -19,6 +19,8 @@ pub struct ApiKeyView {
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked (UTC), if it was.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used (UTC), if it was; exact to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// A key that is in use.
@@ -30,6 +32,8 @@ pub struct LiveKey {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// When it was last used (UTC), if it was; exact to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// A new key.
@@ -60,7 +64,7 @@ pub(crate) async fn find_live(conn: &mut Connection, digest: &[u8], now: DateTim
     Ok(sqlx::query_as!(
         LiveKey,
         r#"
-        SELECT id, name, scopes FROM api_keys
+        SELECT id, name, scopes, last_used_at FROM api_keys
         WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
         "#,
         digest,
@@ -70,11 +74,29 @@ pub(crate) async fn find_live(conn: &mut Connection, digest: &[u8], now: DateTim
     .await?)
 }
 
+/// Notes that a key was used at `now`, unless a use after `since` is noted, or somebody else is noting one.
+pub(crate) async fn note_use(conn: &mut Connection, id: i64, now: DateTime<Utc>, since: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        UPDATE api_keys SET last_used_at = $2
+        WHERE id = (
+            SELECT id FROM api_keys WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)
+            FOR UPDATE SKIP LOCKED)
+        "#,
+        id,
+        now,
+        since
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// All keys, newest first, at most 1,000.
 pub(crate) async fn list(conn: &mut Connection) -> Result<Vec<ApiKeyView>, StoreError> {
     Ok(sqlx::query_as!(
         ApiKeyView,
-        "SELECT id, name, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY id DESC LIMIT 1000"
+        "SELECT id, name, scopes, created_at, expires_at, revoked_at, last_used_at FROM api_keys ORDER BY id DESC LIMIT 1000"
     )
     .fetch_all(conn)
     .await?)

@@ -187,14 +187,17 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "vouch_callbacks_refused_total",
         API,
-        &[listed("reason", &["content_type", "headers", "invalid_json", "not_an_object", "access_key", "signature", "stale"])],
-        "Callbacks that were refused, by why.",
+        &[listed(
+            "reason",
+            &["content_type", "headers", "invalid_json", "not_an_object", "access_key", "signature", "stale", "ended_secret"],
+        )],
+        "Callbacks that were refused, by why. `ended_secret`: its secret was good until its end.",
     ),
     counter(
         "vouch_callbacks_former_secret_total",
         API,
         &[],
-        "Callbacks signed with a secret that is not the first; when it stands still, the others can go. `sealed` only.",
+        "Callbacks signed with a secret that is not the first; when it stands still, the others can go.",
     ),
     counter(
         "vouch_limited_total",

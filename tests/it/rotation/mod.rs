@@ -2,6 +2,8 @@
 
 mod master_keys;
 mod master_keys_beside;
+mod page;
+mod secrets;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
