@@ -4,6 +4,7 @@
 //! never refused for the wrong ones that others at the same address tried: nobody can lock anybody out.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     hash::Hash,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{
@@ -66,6 +67,8 @@ impl Counted {
 pub struct Limits {
     learners: Counter<i64>,
     submissions: Counter<i64>,
+    /// Submissions of learners that were counted and could not be taken.
+    spared: Mutex<HashMap<i64, u32>>,
     keys: Counter<i64>,
     addresses: Counter<IpAddr>,
     failures: Counter<IpAddr>,
@@ -81,6 +84,7 @@ impl Limits {
         Self {
             learners: Counter::new(limits.learner, Counted::Learner),
             submissions: Counter::new(limits.submissions, Counted::Submissions),
+            spared: Mutex::default(),
             keys: Counter::new(limits.key, Counted::Key),
             addresses: Counter::new(limits.address, Counted::Address),
             failures: Counter::new(limits.failures, Counted::Failures),
@@ -104,7 +108,25 @@ impl Limits {
     ///
     /// 429 when they have none left.
     pub fn of_submissions(&self, user: i64) -> Result<(), Fault> {
+        let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut left) = spared.entry(user) {
+            *left.get_mut() -= 1;
+            if *left.get() == 0 {
+                left.remove();
+            }
+            return Ok(());
+        }
+        drop(spared);
         self.submissions.take(user)
+    }
+
+    /// A submission that was counted could not be taken for a fault of ours: another is free. Who tries again and again
+    /// while a server is away has all their submissions afterwards.
+    pub fn spare_submission(&self, user: i64) {
+        let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        if spared.len() < CALLERS_MAX {
+            *spared.entry(user).or_default() += 1;
+        }
     }
 
     /// One more request with a key; the one of the settings has no number.

@@ -20,12 +20,21 @@ const RECEIPT_HEADER: &str = "vouch-receipt-id";
 /// Takes a submission; answers `{}`, or from a checkpoint the way back. Source: reference 6.1, 11a and 11b.
 #[handler]
 pub(super) async fn submit(request: &Request, learner: Learner, body: Body, state: Data<&AppState>) -> Result<Response, Fault> {
-    state.limits().of_submissions(learner.submitter.user.0)?;
+    let user = learner.submitter.user.0;
+    state.limits().of_submissions(user)?;
+    let answer = take(request, &learner, body, state.0).await;
+    if let Err(Fault::Unavailable | Fault::Internal) = &answer {
+        state.limits().spare_submission(user);
+    }
+    answer
+}
+
+async fn take(request: &Request, learner: &Learner, body: Body, state: &AppState) -> Result<Response, Fault> {
     let form = SubmissionForm::read(request, body).await?;
-    csrf::check(request, &learner, form.csrf_token.as_deref())?;
+    csrf::check(request, learner, form.csrf_token.as_deref())?;
     let who = &learner.submitter;
     let key = idempotency_key::read(request)?.map(|key| (format!("user:{}", who.user), key));
-    let taken = submission::take(state.0, who, form.submission, key).await?;
+    let taken = submission::take(state, who, form.submission, key).await?;
     let answer = taken.url.map_or_else(|| json!({}), |url| json!({ "url": url }));
     let text = serde_json::to_string_pretty(&answer).map_err(|_| Fault::Internal)?;
     Ok(Response::builder()

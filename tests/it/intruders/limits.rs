@@ -63,6 +63,23 @@ async fn a_learner_who_has_had_enough_waits_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn a_submission_that_could_not_be_taken_is_not_counted() {
+    let app = limited(&[("VOUCH_RATE_SUBMISSIONS", "1/1h")]).await;
+    app.put_user(7, "Sofia Marek").await;
+    let fields = json!({ "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    let submit = async || app.submission(7, &fields).send().await.unwrap();
+    // The storage is away: where its folder should be is none.
+    let uploads = app.folder.path().join("uploads");
+    std::fs::write(&uploads, "no folder").unwrap();
+    for _ in 0..3 {
+        assert_eq!(submit().await.status(), 503);
+    }
+    std::fs::remove_file(&uploads).unwrap();
+    assert_eq!(submit().await.status(), 200);
+    waits(&submit().await);
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_refused_harder_and_lock_nobody_out() {
     let mut wishes = sealed::wishes("{}");
     wishes.is_without_worker = true;
