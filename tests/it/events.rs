@@ -23,7 +23,7 @@ use vouch_tests::{TestApp, Wishes, receipt, samples, wait_for};
 
 /// A stand-in for the analytics service.
 #[derive(Clone, Default)]
-struct Service(Arc<Mutex<State>>);
+pub(crate) struct Service(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -52,7 +52,7 @@ async fn take(service: Data<&Service>, body: Json<Value>) -> StatusCode {
 }
 
 impl Service {
-    async fn start() -> (Self, String) {
+    pub(crate) async fn start() -> (Self, String) {
         let service = Self::default();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
@@ -61,7 +61,7 @@ impl Service {
         (service, format!("http://{address}"))
     }
 
-    fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.0.lock().unwrap().batches.concat()
     }
 

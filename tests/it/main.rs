@@ -17,6 +17,7 @@ mod events;
 mod finding;
 mod generated;
 mod heartbeat;
+mod interrupted;
 mod intruders;
 mod ledger;
 mod lms;
