@@ -9,6 +9,7 @@ use crate::{
         Db,
         sealed_things::{self, SealedKind, Tally},
     },
+    telemetry::chain,
 };
 
 /// So many things of one key are counted at a program's start; more are told as so many.
@@ -52,7 +53,8 @@ pub async fn find_missing(db: &Db, keys: &MasterKeys) -> Result<Vec<Tally>, Oper
 
 /// Warns of missing master keys at a program's start, as soon as the database answers.
 pub async fn warn_at_start(db: Db, keys: MasterKeys) {
-    while warn_of_missing(&db, &keys).await.is_err() {
+    while let Err(error) = warn_of_missing(&db, &keys).await {
+        tracing::debug!(error = %chain(&error), "it can't be looked yet whether a master key is missing");
         tokio::time::sleep(PAUSE).await;
     }
 }
