@@ -203,10 +203,12 @@ impl TestApp {
         .await
     }
 
-    /// Waits until nothing is left to do but what is dead.
+    /// Waits until nothing is left to do but what is dead, and the vendor owes no verdict.
     pub async fn wait_until_idle(&self) {
-        wait_for("the ledger to be empty", async || {
-            (self.count("SELECT count(*) FROM jobs WHERE dead_at IS NULL").await == 0).then_some(())
+        let is_empty = async || self.count("SELECT count(*) FROM jobs WHERE dead_at IS NULL").await == 0;
+        wait_for("the ledger to be empty and the vendor to be idle", async || {
+            // The second look sees what the vendor's last verdict left to do.
+            (is_empty().await && self.vendor.is_idle() && is_empty().await).then_some(())
         })
         .await;
     }

@@ -124,6 +124,12 @@ impl Simulator {
         self.shared.journal.clone()
     }
 
+    /// Tells whether no submission is being looked at and no verdict waits to be called back.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.shared.tasks.is_empty()
+    }
+
     /// Changes the behaviour from the next submission on and starts the script's counters anew.
     ///
     /// # Errors
