@@ -135,6 +135,8 @@ async fn gauges_show_what_stands_still() {
          VALUES (gen_random_uuid(), 'running', '{}', 1, 'made', 'somebody', now(), 9, 4, 2)",
     )
     .await;
+    let mut left_open = app.db.begin().await.unwrap();
+    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *left_open).await.unwrap();
     app.start_worker(&[vouch_common::domain::effect::Queue::Upkeep]);
     let page = wait_for("the gauges", async || {
         let page = page(&app).await;
@@ -148,6 +150,8 @@ async fn gauges_show_what_stands_still() {
     assert_eq!(page["vouch_breaker_state{vendor=\"software-secure\",state=\"open\"}"], 1.0);
     assert_eq!(page["vouch_breaker_state{vendor=\"software-secure\",state=\"closed\"}"], 0.0);
     assert_eq!(page["vouch_breaker_forced{vendor=\"software-secure\"}"], 1.0);
+    assert!(page["vouch_database_oldest_transaction_seconds"] > 0.0);
+    left_open.rollback().await.unwrap();
     app.stop_worker().await;
 }
 

@@ -96,6 +96,7 @@ fn show(gauges: &Gauges) {
     for (status, attempts) in &gauges.attempts {
         metrics::gauge!("vouch_attempts_open", "status" => status.as_str()).set(number(*attempts));
     }
+    metrics::gauge!("vouch_database_oldest_transaction_seconds").set(gauges.oldest_transaction_seconds);
     metrics::gauge!("vouch_retries_left").set(number(gauges.retries_left));
 }
 

@@ -23,6 +23,8 @@ pub struct Gauges {
     pub attempts: Vec<(Status, i64)>,
     /// Items that the running bulk retries have before them.
     pub retries_left: i64,
+    /// How old the oldest transaction is that keeps dead rows; 0 without one.
+    pub oldest_transaction_seconds: f64,
 }
 
 /// Reads how everything stands; it costs milliseconds, however much there is.
@@ -38,5 +40,6 @@ pub async fn read(db: &Db) -> Result<Gauges, OperationError> {
         breakers: gauges::breakers(&mut conn).await?,
         attempts: gauges::open_attempts(&mut conn).await?,
         retries_left: gauges::retries_left(&mut conn).await?,
+        oldest_transaction_seconds: gauges::oldest_transaction_seconds(&mut conn).await?,
     })
 }

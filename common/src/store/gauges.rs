@@ -64,6 +64,20 @@ pub(crate) async fn retries_left(conn: &mut Connection) -> Result<i64, StoreErro
     .await?)
 }
 
+/// How old the oldest transaction of this database is that keeps dead rows from being cleared away; 0 without one.
+pub(crate) async fn oldest_transaction_seconds(conn: &mut Connection) -> Result<f64, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT coalesce(max(greatest(extract(epoch FROM now() - xact_start), 0)), 0)::float8 AS "seconds!"
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+          AND backend_type = 'client backend' AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
+        "#
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// The brakes of each queue.
 pub(crate) async fn brakes(conn: &mut Connection) -> Result<Vec<Brakes>, StoreError> {
     let names: Vec<String> = Queue::ALL.iter().map(|queue| queue.as_str().to_owned()).collect();

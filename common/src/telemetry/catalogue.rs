@@ -137,6 +137,13 @@ pub const CATALOGUE: &[Metric] = &[
     gauge("vouch_breaker_forced", WORKER, &[VENDORS], "1 when the breaker's state is an operator's word."),
     gauge("vouch_attempts_open", WORKER, &[OPEN_STATUS], "Attempts that are not finished, by status; above 10,000 an estimate."),
     gauge("vouch_retries_left", WORKER, &[], "Items that the running bulk retries still have before them."),
+    gauge(
+        "vouch_database_oldest_transaction_seconds",
+        WORKER,
+        &[],
+        "How old the oldest transaction of the database is that keeps dead rows from being cleared away; 0 without one. \
+         Those of other roles count only for a role with `pg_read_all_stats`.",
+    ),
     counter(
         "vouch_jobs_total",
         WORKER,
