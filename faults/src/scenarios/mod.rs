@@ -71,6 +71,12 @@ pub const ALL: &[Scenario] = &[
     ),
     scenario!(
         false,
+        workers::frozen,
+        "worker-frozen",
+        "the vendor's worker stands still until its leases have passed to another"
+    ),
+    scenario!(
+        false,
         workers::between_any_two_steps,
         "worker-killed-at-every-step",
         "a worker is cut off and killed after each of its round trips to Postgres in turn"
@@ -107,7 +113,7 @@ pub const ALL: &[Scenario] = &[
         "the vendor takes submissions and never answers",
         &[("VOUCH_VENDOR_TIMEOUT", "2s")]
     ),
-    scenario!(false, vendor::out_of_order, "vendor-out-of-order", "the vendor answers 500 until the breaker opens, then is well"),
+    scenario!(false, vendor::out_of_order, "vendor-out-of-order", "the vendor answers 500 for five minutes, then is well"),
     scenario!(false, vendor::busy, "vendor-busy", "429 with Retry-After holds every process"),
     scenario!(false, vendor::busy_and_confused, "vendor-busy-and-confused", "429 with Retry-After of -1, words, nothing, 999999"),
     scenario!(false, vendor::lying, "vendor-lying", "200 with garbage, a redirect, a refused and a cut connection"),

@@ -63,7 +63,7 @@ fn with(stage: &Stage, photo_id: String) -> Value {
     json!({ "face_image": stage.learners.good_photos()["face_image"], "photo_id_image": photo_id })
 }
 
-/// A good photo with 1 MB of EXIF whose directories point at themselves.
+/// A good photo with 4 MB of EXIF whose directories point at themselves.
 fn laden_with_exif() -> String {
     let photo = samples::bytes("good/face.jpg");
     let mut segment = b"Exif\0\0II*\0\x08\0\0\0".to_vec();
@@ -74,7 +74,7 @@ fn laden_with_exif() -> String {
     }
     let length = u16::try_from(segment.len() + 2).unwrap_or_default().to_be_bytes();
     let segment = [&[0xff, 0xe1], &length[..], &segment].concat();
-    samples::data_url(&[&photo[..2], &segment.repeat(16), &photo[2..]].concat())
+    samples::data_url(&[&photo[..2], &segment.repeat(64), &photo[2..]].concat())
 }
 
 /// A good photo that is a web page as well, and an archive.

@@ -20,15 +20,20 @@ pub async fn accepts_and_hangs(stage: &mut Stage) -> Result<()> {
 const TRIED: &str = "SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor' AND error_class IS NOT NULL";
 const RETRYING: &str = "SELECT count(*) FROM attempts WHERE status = 'must_retry'";
 
+/// How long the vendor is out of order.
+const OUT_OF_ORDER: Duration = Duration::from_mins(5);
+/// Probes that may go out meanwhile.
+const PROBES_MAX: usize = 20;
+
 /// 500 for everybody: the breaker opens, tries are not burnt, and the backlog is worked off afterwards.
 pub async fn out_of_order(stage: &mut Stage) -> Result<()> {
     stage.vendor.set_script(Script::parse(br#"{"answer": {"fault": {"kind": "status", "status": 500}}}"#)?)?;
     stage.learners.submit(20, GOOD).await?;
     stage.wait_for_count("an open breaker", "SELECT count(*) FROM breakers WHERE state = 'open'", 1).await?;
     let calls = stage.vendor.journal().entries().len();
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(OUT_OF_ORDER).await;
     let more = stage.vendor.journal().entries().len() - calls;
-    stage.expect(more <= 5, format!("{more} calls went out though the breaker was open"));
+    stage.expect(more <= PROBES_MAX, format!("{more} calls went out though the breaker was open"));
     let burnt = stage.count("SELECT coalesce(max(failures), 0)::bigint FROM jobs WHERE kind = 'submit_to_vendor'").await?;
     stage.expect(burnt < 12, format!("{burnt} tries of one job were burnt"));
     Ok(())

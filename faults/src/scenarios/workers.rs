@@ -14,6 +14,8 @@ use crate::{
 
 const SUBMITTING: &str = "SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor' AND phase = 'running'";
 
+const FENCED: &str = r#"vouch_jobs_total{kind="submit_to_vendor",outcome="fenced"}"#;
+
 /// Waits until the vendor has taken so many submissions in all.
 async fn wait_for_orders(stage: &Stage, count: usize) -> Result<()> {
     let journal = stage.vendor.journal();
@@ -59,6 +61,30 @@ pub async fn after_claim(stage: &mut Stage) -> Result<()> {
     stage.expect(counted == 6, format!("{counted} of 6 deliveries were counted"));
     stage.vendor_line.heal();
     stage.start("vendor").await
+}
+
+/// Frozen until its leases have passed to another: what it wanted to say when it wakes up is not taken.
+pub async fn frozen(stage: &mut Stage) -> Result<()> {
+    // Verdicts come when all is over, so that the other must ask the vendor again.
+    let slow = Script::parse(br#"{"answer": {"delay_ms": 3000}, "callback": {"tries": 20, "delay_ms": 60000}}"#)?;
+    stage.vendor.set_script(slow)?;
+    stage.vendor_line.set(Mode::Silent);
+    stage.learners.submit(6, GOOD).await?;
+    stage.wait_for_count("the claims", SUBMITTING, 6).await?;
+    stage.vendor_line.heal();
+    wait_for_orders(stage, 6).await?;
+    stage.program("vendor")?.signal("STOP").await?;
+    let held = stage.count(SUBMITTING).await?;
+    stage.expect(held == 6, format!("the vendor answered too early: {held} of 6 jobs were in hand"));
+    stage.add("vendor-2", "vouch-worker", &["--queues", "vendor"], &[]).await?;
+    stage.start("vendor-2").await?;
+    stage.wait_for_count("the other to be done", "SELECT count(*) FROM attempts WHERE status = 'submitted'", 6).await?;
+    stage.program("vendor")?.signal("CONT").await?;
+    let fenced = async || stage.metric("vendor", FENCED).await.filter(|count| *count >= 6.0).map(drop);
+    patience(WAIT_MAX, "all six to be fenced off", fenced).await?;
+    let repeated = stage.vendor.journal().entries().iter().filter(|entry| entry.event.decision == "repeated").count();
+    stage.expect(repeated == 6, format!("{repeated} of 6 orders were repeated"));
+    Ok(())
 }
 
 /// Each time one round trip later: whatever lies between two of them is met.
