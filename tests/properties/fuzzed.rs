@@ -72,7 +72,7 @@ pub fn data_url(data: &[u8]) {
     }
 }
 
-/// A photo that passes is clean: inspected again it is what it was.
+/// A photo that passes is clean: inspected again it is what it was, and every decoder shows it.
 pub fn photo(data: &[u8]) {
     let limits = Limits {
         pixels_max: 1_000_000,
@@ -84,6 +84,8 @@ pub fn photo(data: &[u8]) {
         assert_eq!(PhotoFormat::sniff(&clean.bytes), Some(clean.format));
         assert!(u64::from(clean.width) * u64::from(clean.height) <= limits.pixels_max);
         assert!(inspect(&clean.bytes, &limits).is_ok_and(|again| again == clean), "cleaned again it is another");
+        let decoded = image::load_from_memory(&clean.bytes).map(|image| (image.width(), image.height()));
+        assert!(decoded.is_ok_and(|size| size == (clean.width, clean.height)), "it does not decode");
     }
 }
 

@@ -15,6 +15,7 @@ mod icc;
 mod jpeg;
 mod pixels;
 mod png;
+mod shades;
 #[cfg(test)]
 mod tests;
 mod webp;
@@ -65,14 +66,18 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<CleanPhoto, PhotoFault> 
         PhotoFormat::Webp => webp::strip(bytes, &gate)?,
     };
     gate.check_memory(photo.memory_bytes())?;
-    let mut image = pixels::decode(&photo, format, &gate)?;
-    pixels::check_visible(&image)?;
-    if photo.orientation == Orientation::NoTransforms {
-        return Ok(CleanPhoto { bytes: photo.bytes, format, width: photo.width, height: photo.height });
+    let is_upright = photo.orientation == Orientation::NoTransforms;
+    if !(is_upright && photo.is_plain) {
+        let mut image = pixels::decode(&photo, format, &gate)?;
+        shades::check_visible(&pixels::sample(&image))?;
+        if !is_upright {
+            image.apply_orientation(photo.orientation);
+            gate.check_time()?;
+            let bytes = pixels::encode(&image, &photo, format, &gate)?;
+            return Ok(CleanPhoto { bytes, format, width: image.width(), height: image.height() });
+        }
     }
-    image.apply_orientation(photo.orientation);
-    gate.check_time()?;
-    Ok(CleanPhoto { bytes: pixels::encode(&image, &photo, format, &gate)?, format, width: image.width(), height: image.height() })
+    Ok(CleanPhoto { bytes: photo.bytes, format, width: photo.width, height: photo.height })
 }
 
 /// A photo without its metadata, not yet turned, and what its metadata said.
@@ -89,6 +94,9 @@ struct Stripped {
     profile: Option<Vec<u8>>,
     /// The colour chunks to put into a PNG that is encoded again.
     png_colours: Vec<u8>,
+    /// Whether taking it apart has shown that it is a whole picture with something on it, so that it need not be
+    /// decoded.
+    is_plain: bool,
 }
 
 impl Stripped {

@@ -1,4 +1,4 @@
-//! Decodes a stripped photo, looks whether anything can be seen on it, and turns it upright.
+//! Decodes a stripped photo, looks at its points, and encodes it again when it was turned.
 //!
 //! The decoders are the `image` crate's. They get only what our own checks have let through, may
 //! not take the service down if they panic all the same, and stop when the time is over.
@@ -13,19 +13,13 @@ use image::codecs::webp::{WebPDecoder, WebPEncoder};
 use image::{DynamicImage, GenericImageView, ImageEncoder, ImageResult};
 
 use super::gate::{Gate, TimedReader};
+use super::shades::Shades;
 use super::{PhotoFault, PhotoFormat, Stripped, png};
 
 /// JPEG quality of photos that must be encoded again, 1 to 100: no loss that an eye can see.
 const QUALITY: u8 = 92;
 /// Most points looked at along each side.
 const POINTS_PER_SIDE_MAX: u32 = 256;
-/// Of all points, how many in a hundred may be odd: dead pixels, a watermark, a lens cap's edge.
-const ODD_POINTS_PERCENT: u32 = 1;
-/// A photo whose brightest channel stays below this, of 255, shows nothing to anyone.
-/// A webcam's picture at 15% of its light still reaches 35.
-const BRIGHT_MIN: u8 = 16;
-/// A photo whose every channel spans no more than this, of 255, is one flat colour.
-const SPREAD_MAX: u8 = 8;
 
 /// Decodes the whole photo, within the gate's memory and time.
 pub(super) fn decode(photo: &Stripped, format: PhotoFormat, gate: &Gate) -> Result<DynamicImage, PhotoFault> {
@@ -42,20 +36,6 @@ pub(super) fn decode(photo: &Stripped, format: PhotoFormat, gate: &Gate) -> Resu
     gate.check_time()?;
     let image = decoded.ok_or(PhotoFault::Damaged)?;
     if image.dimensions() == (photo.width, photo.height) { Ok(image) } else { Err(PhotoFault::Damaged) }
-}
-
-/// Refuses a picture on which nothing can be seen.
-pub(super) fn check_visible(image: &DynamicImage) -> Result<(), PhotoFault> {
-    let channels = sample(image);
-    let ranges = channels.map(|channel| channel.range());
-    let brightest = ranges.iter().map(|(_, high)| *high).max().unwrap_or(0);
-    if brightest < BRIGHT_MIN {
-        return Err(PhotoFault::TooDark);
-    }
-    if ranges.iter().all(|(low, high)| high - low <= SPREAD_MAX) {
-        return Err(PhotoFault::Blank);
-    }
-    Ok(())
 }
 
 /// Encodes a picture that has been turned, in its own format, with nothing but its colours.
@@ -94,49 +74,11 @@ fn contain<T>(work: impl FnOnce() -> ImageResult<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
 }
 
-/// How often each value occurs in one channel.
-#[derive(Clone, Copy)]
-struct Histogram {
-    counts: [u32; 256],
-    total: u32,
-}
-
-impl Histogram {
-    const EMPTY: Self = Self { counts: [0; 256], total: 0 };
-
-    fn add(&mut self, value: u8) {
-        if let Some(count) = self.counts.get_mut(usize::from(value)) {
-            *count += 1;
-            self.total += 1;
-        }
-    }
-
-    /// The least and the greatest value, odd points left aside.
-    fn range(&self) -> (u8, u8) {
-        let odd = self.total * ODD_POINTS_PERCENT / 100;
-        let values = || (0_u8..=255).zip(&self.counts);
-        let low = first_beyond(values(), odd);
-        let high = first_beyond(values().rev(), odd);
-        (low, high.max(low))
-    }
-}
-
-fn first_beyond<'a>(values: impl Iterator<Item = (u8, &'a u32)>, odd: u32) -> u8 {
-    let mut passed = 0;
-    for (value, count) in values {
-        passed += count;
-        if passed > odd {
-            return value;
-        }
-    }
-    0
-}
-
 /// Looks at a grid of points; what is transparent counts as white, as viewers show it.
-fn sample(image: &DynamicImage) -> [Histogram; 3] {
+pub(super) fn sample(image: &DynamicImage) -> [Shades; 3] {
     let (width, height) = image.dimensions();
     let step = |side: u32| side.div_ceil(POINTS_PER_SIDE_MAX).max(1);
-    let mut channels = [Histogram::EMPTY; 3];
+    let mut channels = [Shades::NONE; 3];
     for y in (0..height).step_by(step(height) as usize) {
         for x in (0..width).step_by(step(width) as usize) {
             let [red, green, blue, alpha] = image.get_pixel(x, y).0;

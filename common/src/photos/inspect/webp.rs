@@ -217,6 +217,7 @@ impl<'a> Parts<'a> {
             decoder_bytes: decoder_bytes(picture.size),
             profile,
             png_colours: Vec::new(),
+            is_plain: false,
         })
     }
 }

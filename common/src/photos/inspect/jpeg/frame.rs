@@ -4,12 +4,20 @@
 
 use super::super::PhotoFault;
 use super::super::icc::ColourModel;
+use super::super::shades::Shades;
 use super::huffman::Huffman;
 
 /// Tables of one sort that a JPEG may have at one time.
 const TABLES_MAX: usize = 4;
 /// Most blocks that an interleaved unit may hold. Source: ITU-T T.81, B.2.3.
 const UNIT_BLOCKS_MAX: usize = 10;
+
+/// Largest symbol of a table for means, used or not: how many bits a difference takes.
+const DC_SYMBOL_MAX: u8 = 15;
+/// Last place in a block.
+const PLACE_MAX: u8 = 63;
+/// Most bits that a scan may leave to later ones. Source: ITU-T T.81, G.1.1.1.2.
+const LOW_MAX: u8 = 13;
 
 /// One channel of the picture, in blocks of 8 by 8 samples.
 pub(super) struct Component {
@@ -37,6 +45,8 @@ pub(super) struct Frame {
     pub(super) units_wide: usize,
     pub(super) units_high: usize,
     pub(super) components: Vec<Component>,
+    /// The means of the first channel's blocks: how bright the picture is.
+    pub(super) shades: Shades,
 }
 
 impl Frame {
@@ -76,6 +86,7 @@ impl Frame {
             units_wide,
             units_high,
             components,
+            shades: Shades::NONE,
         })
     }
 
@@ -91,6 +102,12 @@ impl Frame {
     /// Returns whether decoders take three channels as luma and chroma without being told.
     pub(super) fn has_usual_ids(&self) -> bool {
         self.components.len() < 4 && (1..).zip(&self.components).all(|(id, c)| c.id == id)
+    }
+
+    /// Returns whether colours are as fine as the light, or half as fine, as cameras make it: what every decoder shows.
+    pub(super) fn has_usual_sampling(&self) -> bool {
+        let Some((light, colours)) = self.components.split_first() else { return false };
+        light.across <= 2 && light.down <= 2 && colours.iter().all(|c| c.across == 1 && c.down == 1)
     }
 
     /// Returns how many bytes the pixels take once decoded.
@@ -158,7 +175,7 @@ impl Tables {
             let length = counts.iter().map(|count| usize::from(*count)).sum();
             let (symbols, rest) = rest.split_at_checked(length).ok_or(PhotoFault::Damaged)?;
             let slot = match head >> 4 {
-                0 => self.dc.get_mut(usize::from(head & 15)),
+                0 if symbols.iter().all(|symbol| *symbol <= DC_SYMBOL_MAX) => self.dc.get_mut(usize::from(head & 15)),
                 1 => self.ac.get_mut(usize::from(head & 15)),
                 _ => None,
             };
@@ -258,10 +275,11 @@ impl ScanHeader {
         let unit_blocks: usize =
             (self.parts.iter()).filter_map(|part| frame.components.get(part.component)).map(|c| c.across * c.down).sum();
         let is_unit_small = self.parts.len() == 1 || unit_blocks <= UNIT_BLOCKS_MAX;
-        let is_band_whole =
-            if self.first == 0 { self.last == 0 } else { self.first <= self.last && self.last <= 63 && self.parts.len() == 1 };
-        let are_bits_next = self.low <= 13 && (self.high == 0 || self.high == self.low + 1);
+        let is_band_whole = if self.first == 0 { self.last == 0 } else { self.first <= self.last && self.parts.len() == 1 };
+        // Scans that are not progressive mean all by definition; what they say here must make sense all the same.
+        let is_in_range = self.first.max(self.last) <= PLACE_MAX && self.low.max(self.high) <= LOW_MAX;
+        let are_bits_next = self.high == 0 || self.high == self.low + 1;
         let is_pass_sound = !frame.is_progressive || (is_band_whole && are_bits_next);
-        if !self.parts.is_empty() && is_unit_small && is_pass_sound { Ok(()) } else { Err(PhotoFault::Damaged) }
+        if !self.parts.is_empty() && is_unit_small && is_in_range && is_pass_sound { Ok(()) } else { Err(PhotoFault::Damaged) }
     }
 }

@@ -202,6 +202,7 @@ impl<'a> Parts<'a> {
         bytes.extend(self.kept);
         bytes.extend(EOI);
         let coefficient_bytes = if self.is_buffered { frame.coefficient_bytes() } else { 0 };
+        let is_plain = model != ColourModel::Cmyk && frame.has_usual_sampling() && frame.shades.are_plain();
         Ok(Stripped {
             bytes,
             width: frame.width,
@@ -212,6 +213,7 @@ impl<'a> Parts<'a> {
             // Ink values become red, green and blue when decoded, and then the profile lies.
             profile: profile.filter(|_| model != ColourModel::Cmyk),
             png_colours: Vec::new(),
+            is_plain,
         })
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! A cut or overwritten file sooner or later shows a code that does not exist, a coefficient
 //! beyond the block, a mean beyond white, or an end too early or too late. Pixels are not made
-//! here: the ordinary decoder does that afterwards, on data known to be sound.
+//! here: the ordinary decoder does that afterwards, on data known to be sound, if it must be done at all.
 
 use super::super::PhotoFault;
 use super::super::gate::Gate;
+use super::super::shades::Shades;
 use super::frame::{Component, Frame, Part, ScanHeader, Tables};
 use super::huffman::Bits;
 
@@ -82,6 +83,7 @@ enum Coding {
 
 struct Pass<'a> {
     components: &'a mut [Component],
+    shades: &'a mut Shades,
     tables: &'a Tables,
     header: &'a ScanHeader,
     coding: Coding,
@@ -117,6 +119,7 @@ impl<'a> Pass<'a> {
         };
         Ok(Self {
             components: &mut frame.components,
+            shades: &mut frame.shades,
             tables,
             header,
             coding,
@@ -202,8 +205,12 @@ impl<'a> Pass<'a> {
         };
         let mean = self.means.get_mut(place).ok_or(PhotoFault::Damaged)?;
         *mean += difference;
-        if ((*mean << low) * step).abs() > MEAN_MAX + (step << low) {
+        let light = (*mean << low) * step;
+        if light.abs() > MEAN_MAX + (step << low) {
             return Err(PhotoFault::Damaged);
+        }
+        if part.component == 0 {
+            self.shades.add(shade(light));
         }
         Ok(())
     }
@@ -295,6 +302,11 @@ impl<'a> Pass<'a> {
         }
         Ok(())
     }
+}
+
+/// The shade, 0 to 255, of a block whose dequantized mean is `light`.
+fn shade(light: i64) -> u8 {
+    u8::try_from((light / 8 + 128).clamp(0, 255)).unwrap_or(u8::MAX)
 }
 
 /// Takes one bit for each coefficient already known, from the band's first to its last.

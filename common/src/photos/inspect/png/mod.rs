@@ -217,6 +217,7 @@ impl<'a> Parts<'a> {
             // It goes back in with the other colour chunks, not through the encoder.
             profile: None,
             png_colours: self.colours,
+            is_plain: false,
         })
     }
 }

@@ -6,7 +6,7 @@ use super::build::{
     Random, deflate, encode, extended_webp, insert, mend_png, noise, png, png_chunk, quarters, sample, scans, segment, segments,
     webp_chunk,
 };
-use super::{decode, look};
+use super::{decode, look, strip_jpeg};
 use crate::domain::photo::{PhotoFault, PhotoFormat};
 
 const BOMB_BYTES: usize = 16 * 1024 * 1024;
@@ -65,6 +65,27 @@ fn flipped_bytes_never_panic() {
             mend_png(&mut changed);
             let _ = look(&changed);
         }
+    }
+}
+
+#[test]
+fn a_jpeg_that_passes_without_being_decoded_decodes() {
+    let mut random = Random(23);
+    for (picture, turns) in [(encode(&quarters(), PhotoFormat::Jpeg), 3000), (sample("good/face-progressive.jpg"), 100)] {
+        assert_eq!(strip_jpeg(&picture), Some(true));
+        let first_scan = segments(&picture).iter().find(|(marker, _)| *marker == 0xDA).unwrap().1.end;
+        let mut passed = 0;
+        for turn in 0..turns {
+            let mut changed = picture.clone();
+            // Half of them in what says how to read the scans.
+            let at = random.below(if turn % 2 == 0 { first_scan } else { changed.len() });
+            changed[at] = random.next().to_le_bytes()[0];
+            let Ok(clean) = look(&changed) else { continue };
+            let decoded = image::load_from_memory(&clean.bytes).unwrap_or_else(|error| panic!("byte {at}, turn {turn}: {error}"));
+            assert_eq!((decoded.width(), decoded.height()), (clean.width, clean.height), "byte {at}, turn {turn}");
+            passed += 1;
+        }
+        assert!(passed > turns / 30, "{passed}");
     }
 }
 

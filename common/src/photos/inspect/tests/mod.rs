@@ -13,12 +13,18 @@ mod hostile;
 mod metadata;
 mod samples;
 
-use super::{CleanPhoto, Limits, inspect};
+use super::{CleanPhoto, Limits, gate::Gate, inspect, jpeg};
 use crate::domain::photo::PhotoFault;
 
 /// Inspects under the ordinary limits.
 fn look(bytes: &[u8]) -> Result<CleanPhoto, PhotoFault> {
     inspect(bytes, &Limits::default())
+}
+
+/// Whether a sound JPEG needs no decoding.
+fn strip_jpeg(bytes: &[u8]) -> Option<bool> {
+    let limits = Limits::default();
+    jpeg::strip(bytes, &Gate::open(&limits)).ok().map(|photo| photo.is_plain)
 }
 
 /// Decodes to red, green and blue with the ordinary decoder.

@@ -4,7 +4,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 
 use super::super::Limits;
 use super::build::{deflate, encode, noise, png_around, quarters, sample, samples, scans, segments};
-use super::{contains, decode, inspect, look};
+use super::{contains, decode, inspect, look, strip_jpeg};
 use crate::domain::photo::{PhotoFault, PhotoFormat};
 
 #[test]
@@ -68,6 +68,18 @@ fn every_bad_photo_is_refused_for_its_own_reason() {
     for (name, fault) in wanted {
         assert_eq!(look(&sample(name)), Err(fault), "{name}");
     }
+}
+
+#[test]
+fn a_plain_jpeg_is_not_decoded_and_one_on_which_little_can_be_seen_is() {
+    for name in ["good/face.jpg", "good/id.jpg", "good/face-progressive.jpg", "good/face-gray.jpg"] {
+        assert_eq!(strip_jpeg(&sample(name)), Some(true), "{name}");
+    }
+    for name in ["bad/black.jpg", "good/face-cmyk.jpg"] {
+        assert_eq!(strip_jpeg(&sample(name)), Some(false), "{name}");
+    }
+    let pink = RgbImage::from_pixel(120, 100, Rgb([250, 90, 160]));
+    assert_eq!(strip_jpeg(&encode(&DynamicImage::ImageRgb8(pink), PhotoFormat::Jpeg)), Some(false));
 }
 
 #[test]
