@@ -95,7 +95,9 @@ impl Services {
         let finisher = Finisher::start(db.clone());
         let waker = Waker::start(Arc::clone(&redis));
         let untold_answers = Untold::default();
-        let decoding = Semaphore::new(available_parallelism().map_or(2, NonZero::get));
+        let cores = || available_parallelism().map_or(2, NonZero::get);
+        let photos_at_once = settings.photos_at_once.and_then(|count| usize::try_from(count).ok());
+        let decoding = Semaphore::new(photos_at_once.unwrap_or_else(cores));
         Ok(Self(Arc::new(Parts {
             db,
             finisher,

@@ -220,6 +220,12 @@ pub const CATALOGUE: &[Setting] = &[
         "Room for bodies over 64 KiB, as they come in; without room a request waits 2 seconds and gets 503. At least 24MiB.",
     ),
     optional(
+        "VOUCH_PHOTOS_AT_ONCE",
+        &[Worker],
+        "Photos that one process opens and inspects at a time, from 1 to 256, each with up to 256 MiB; without it as many \
+         as there are cores.",
+    ),
+    optional(
         "VOUCH_OTLP_ENDPOINT",
         BOTH,
         "An OpenTelemetry collector, as http://collector:4318 (OTLP over HTTP); without it no span is sent.",

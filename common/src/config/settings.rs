@@ -121,6 +121,8 @@ pub struct Settings {
     pub database_url: Secret,
     /// Most connections to it.
     pub database_connections: u32,
+    /// How many photos are inspected at a time; without it as many as there are cores.
+    pub photos_at_once: Option<u32>,
     /// Redis.
     pub redis_url: Secret,
     /// The object store.
@@ -199,6 +201,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     let public_url = reader.parse("VOUCH_PUBLIC_URL", |text| url(text, &["http", "https"]));
     let listen = reader.parse("VOUCH_LISTEN", |text| text.parse().map_err(|_| "it must be address:port"));
     let connections = reader.number("VOUCH_DATABASE_CONNECTIONS", 2..=500);
+    let photos_at_once = reader.number("VOUCH_PHOTOS_AT_ONCE", 1..=256);
     let texts = read_texts(reader);
     let validity = read_validity(reader);
     let reminders = if program == Program::Worker { read_reminders(reader) } else { Some(Reminders::NONE) };
@@ -221,6 +224,7 @@ fn read_all(reader: &mut Reader<'_>, program: Program) -> Option<Settings> {
     Some(Settings {
         database_url: database_url?,
         database_connections: connections?,
+        photos_at_once,
         redis_url: redis_url?,
         storage_url: storage_url?,
         master_keys: master_keys?,
