@@ -4,6 +4,7 @@ mod callback;
 mod ledger;
 mod memory;
 mod photo;
+mod queue;
 mod round_trips;
 mod start;
 mod submission;
@@ -36,6 +37,7 @@ pub const ALL: &[Measure] = &[
         what: "the same with a million waiting",
         run: |ground| Box::pin(ledger::noop_behind_many(ground)),
     },
+    Measure { name: "queue_only", what: "the queue alone, without the ledger", run: |ground| Box::pin(queue::run(ground)) },
     Measure { name: "submission", what: "submissions until they are committed", run: |ground| Box::pin(submission::run(ground)) },
     Measure {
         name: "callback",

@@ -1,5 +1,6 @@
 //! How jobs are run: claimed, watched, settled. Only `queue` and `monitor` know the worker library.
 
+pub mod claim;
 pub mod far_side;
 pub mod finisher;
 pub mod heartbeat;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use vouch_common::{domain::effect::Queue, ids::random_bytes};
 
 use super::{
+    claim::LedgerClaim,
     queue::{LedgerQueue, Slot},
     registry::Registry,
     runner,
@@ -20,7 +21,8 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// Runs the jobs of a queue until `stop`, and then those that are claimed to their end.
 pub async fn run_queue(services: Services, queue: Queue, concurrency: usize, registry: Arc<Registry>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let backend = LedgerQueue::start(services.clone(), queue, concurrency, Arc::clone(&registry), stop.clone());
+        let claim = LedgerClaim { services: services.clone(), queue, registry: Arc::clone(&registry) };
+        let backend = LedgerQueue::start(Arc::clone(services.redis()), queue, concurrency, claim, stop.clone());
         if let Err(error) = start(services.clone(), queue, Arc::clone(&registry), backend).await {
             tracing::error!(queue = %queue, error = %error, "a worker ended by itself; it is started again");
         }

@@ -20,26 +20,23 @@ use apalis_core::{
 use redis::aio::MultiplexedConnection;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower_layer::Identity;
 use vouch_common::{
-    adapters::redis::list_key,
+    adapters::redis::{Redis, list_key},
     domain::{effect::Queue, ids::JobId},
-    operations::hand_out_jobs::{self, DISPATCH_WINDOW},
     store::jobs::{ClaimedJob, Lease},
-    telemetry::chain,
 };
 
-use super::{heartbeat::LEASE, registry::Registry};
-use crate::{jobs, services::Services};
+use super::claim::Claim;
 
 /// How long one look at an empty list blocks; so long a shutdown may wait for it.
 const BLOCK_SECONDS: f64 = 1.0;
 /// A blocking look that takes longer than this is a dead connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Pause after a fault of Redis or Postgres.
+/// Pause after a fault of Redis.
 const FAULT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A claimed job with the slot that it occupies.
@@ -60,9 +57,9 @@ pub struct LedgerQueue {
 impl LedgerQueue {
     /// Starts taking jobs of `queue`, at most `concurrency` at once, until `stop`.
     #[must_use]
-    pub fn start(services: Services, queue: Queue, concurrency: usize, registry: Arc<Registry>, stop: CancellationToken) -> Self {
+    pub fn start(redis: Arc<Redis>, queue: Queue, concurrency: usize, claim: impl Claim, stop: CancellationToken) -> Self {
         let (sender, slots) = mpsc::unbounded_channel();
-        let taker = Taker { services, queue, registry, sender, free: Arc::new(Semaphore::new(concurrency)), connection: None };
+        let taker = Taker { redis, queue, claim, sender, free: Arc::new(Semaphore::new(concurrency)), connection: None };
         tokio::spawn(taker.run(stop));
         Self { slots }
     }
@@ -112,16 +109,16 @@ impl BackendConfig for LedgerQueue {
 }
 
 /// The task that takes and claims.
-struct Taker {
-    services: Services,
+struct Taker<C> {
+    redis: Arc<Redis>,
     queue: Queue,
-    registry: Arc<Registry>,
+    claim: C,
     sender: mpsc::UnboundedSender<Slot>,
     free: Arc<Semaphore>,
     connection: Option<MultiplexedConnection>,
 }
 
-impl Taker {
+impl<C: Claim> Taker<C> {
     async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let permit = tokio::select! {
@@ -137,12 +134,7 @@ impl Taker {
             if tickets.is_empty() {
                 continue;
             }
-            let claimed = self.claim(&tickets, &stop).await;
-            // All are in hand before any is handed on, so that none is forgotten when the worker has ended.
-            for job in &claimed {
-                self.registry.hold(job.lease, jobs::run_window(&job.kind, self.services.settings()));
-            }
-            for job in claimed {
+            for job in self.claim.claim(&tickets, &stop).await {
                 let Some(permit) = permits.pop() else { break };
                 if self.sender.send(Slot { job, permit }).is_err() {
                     return;
@@ -174,7 +166,7 @@ impl Taker {
     async fn pop(&mut self, count: usize) -> Result<Vec<Vec<u8>>, redis::RedisError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.services.redis().dedicated().await?,
+            None => self.redis.dedicated().await?,
         };
         let mut command = redis::cmd("BLMPOP");
         command.arg(BLOCK_SECONDS).arg(1).arg(list_key(self.queue)).arg("LEFT").arg("COUNT").arg(count);
@@ -182,30 +174,6 @@ impl Taker {
         let answer = answer.map_err(|_| redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)))??;
         self.connection = Some(connection);
         Ok(answer.map(|(_, entries)| entries).unwrap_or_default())
-    }
-
-    /// Claims tickets, waiting for the database as long as they can still be ours.
-    async fn claim(&self, tickets: &[Lease], stop: &CancellationToken) -> Vec<ClaimedJob> {
-        let started = Instant::now();
-        loop {
-            match hand_out_jobs::claim(self.services.db(), tickets, LEASE).await {
-                Ok(jobs) => {
-                    let lost = tickets.len().saturating_sub(jobs.len());
-                    if lost > 0 {
-                        metrics::counter!("vouch_tickets_stale_total", "queue" => self.queue.as_str()).increment(lost as u64);
-                    }
-                    return jobs;
-                }
-                Err(error) if started.elapsed() < DISPATCH_WINDOW && !stop.is_cancelled() => {
-                    tracing::debug!(queue = %self.queue, error = %chain(&error), "jobs can't be claimed yet");
-                    sleep(FAULT_PAUSE).await;
-                }
-                Err(error) => {
-                    tracing::warn!(queue = %self.queue, error = %chain(&error), "jobs were not claimed; they fall due again");
-                    return Vec::new();
-                }
-            }
-        }
     }
 }
 
