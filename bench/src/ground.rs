@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, postgres::PgPoolOptions};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use url::Url;
 use vouch_cli::{
     mail_catcher::MailCatcher,
@@ -33,6 +34,10 @@ pub struct Ground {
     pub is_quick: bool,
     /// How often each side of a comparison is measured; medians count.
     pub runs: usize,
+    /// Jobs without work a second through the ledger, once it was measured in this run.
+    pub ledger_noop: OnceCell<f64>,
+    /// Attempts on their whole way for each second of CPU that api and worker use, once it was measured in this run.
+    pub attempts_per_cpu_second: OnceCell<f64>,
 }
 
 impl Ground {
@@ -41,7 +46,9 @@ impl Ground {
         let url = |name: &str| -> Result<Url> {
             Ok(Url::parse(&std::env::var(name).with_context(|| format!("{name} is not set: run scripts/bench"))?)?)
         };
-        let ground = Self { postgres: url("DATABASE_URL")?, redis: url("REDIS_URL")?, is_quick, runs };
+        let (ledger_noop, attempts_per_cpu_second) = (OnceCell::new(), OnceCell::new());
+        let (postgres, redis) = (url("DATABASE_URL")?, url("REDIS_URL")?);
+        let ground = Self { postgres, redis, is_quick, runs, ledger_noop, attempts_per_cpu_second };
         ground.run(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await?;
         ground.run(&format!("CREATE DATABASE {TEMPLATE}")).await?;
         let db = Db::new(named(&ground.postgres, TEMPLATE).as_str(), 2)?;
@@ -145,12 +152,17 @@ impl Place {
 
     /// Starts a vendor that passes everybody, and a mail server; both in this process, so that they count for nobody.
     pub async fn start_far_sides(&mut self, script: &str) -> Result<(Simulator, MailCatcher)> {
+        self.start_far_sides_in(WireFormat::Sealed, script).await
+    }
+
+    /// The same, with a vendor that speaks another wire format.
+    pub async fn start_far_sides_in(&mut self, format: WireFormat, script: &str) -> Result<(Simulator, MailCatcher)> {
         let config = SimulatorConfig {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             access_key: ACCESS_KEY.to_owned(),
             secret_key: Secret::new(SECRET),
             private_key: VendorPrivateKey::parse(PRIVATE_KEY.as_bytes())?,
-            format: WireFormat::Sealed,
+            format,
             journal: None,
             verdict_delay: Duration::ZERO,
             script: Script::parse(script.as_bytes())?,

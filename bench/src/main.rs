@@ -19,7 +19,7 @@ use tokio::time::{Instant, interval};
 
 use figure::{Figure, print_table};
 use ground::Ground;
-use measures::{ALL, Measure};
+use measures::{ALL, Measure, PEERS};
 
 /// Measures what Vouch costs, beside what it could at best cost.
 #[derive(Debug, Parser)]
@@ -31,6 +31,9 @@ struct Options {
     /// Only this measure; may be given several times
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Measures the peers too, as far as they can be had here
+    #[arg(long)]
+    peers: bool,
     /// Little of everything: shows that the measures run; the figures say nothing
     #[arg(long)]
     quick: bool,
@@ -45,13 +48,16 @@ struct Options {
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     if options.list {
-        for measure in ALL {
-            println!("{:<16} {}", measure.name, measure.what);
+        for measure in ALL.iter().chain(PEERS) {
+            println!("{:<20} {}", measure.name, measure.what);
         }
         return Ok(ExitCode::SUCCESS);
     }
     for wanted in &options.only {
-        anyhow::ensure!(ALL.iter().any(|measure| measure.name == wanted), "there is no measure {wanted}; --list names them");
+        anyhow::ensure!(
+            ALL.iter().chain(PEERS).any(|measure| measure.name == wanted),
+            "there is no measure {wanted}; --list names them"
+        );
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -62,21 +68,24 @@ async fn run(options: &Options) -> Result<ExitCode> {
     let runs = if options.quick { 1 } else { options.runs.max(1) };
     let ground = Ground::prepare(options.quick, runs).await?;
     let (mut figures, mut is_well) = (Vec::new(), true);
-    let is_chosen = |measure: &&Measure| options.only.is_empty() || options.only.iter().any(|name| name == measure.name);
-    for measure in ALL.iter().filter(is_chosen) {
-        eprintln!("{:<16} {}", measure.name, measure.what);
+    let is_named = |measure: &Measure| options.only.iter().any(|name| name == measure.name);
+    let ours = ALL.iter().filter(|measure| options.only.is_empty() || is_named(measure)).map(|measure| (measure, false));
+    let peers = PEERS.iter().filter(|measure| if options.only.is_empty() { options.peers } else { is_named(measure) });
+    for (measure, is_peer) in ours.chain(peers.map(|measure| (measure, true))) {
+        eprintln!("{:<20} {}", measure.name, measure.what);
         let began = Instant::now();
         match (measure.run)(&ground).await {
             Ok(found) => {
-                eprintln!("{:<16} measured in {:.0} s", "", began.elapsed().as_secs_f64());
+                eprintln!("{:<20} measured in {:.0} s", "", began.elapsed().as_secs_f64());
                 if options.json {
                     found.iter().for_each(Figure::print_json);
                 }
                 figures.extend(found);
             }
+            Err(error) if is_peer => eprintln!("{:<20} left out: {error:#}", ""),
             // One that can't be measured here does not keep the others back.
             Err(error) => {
-                eprintln!("{:<16} could not be measured: {error:#}", "");
+                eprintln!("{:<20} could not be measured: {error:#}", "");
                 is_well = false;
             }
         }

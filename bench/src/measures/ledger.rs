@@ -20,7 +20,7 @@ use vouch_common::{
 
 use super::Pairs;
 use crate::{
-    figure::{Aim, Figure},
+    figure::{Aim, Figure, median},
     ground::{Ground, Place},
     pgbench::{fill, rate, statement},
     process::Program,
@@ -34,19 +34,24 @@ const HANDED_OUT_AT_ONCE: usize = 500;
 const INSERTERS: usize = 2;
 /// Jobs that wait while the ledger is measured.
 const WAITING: usize = 1_000;
+/// Jobs that are measured.
+const NOOP_JOBS: usize = 60_000;
+/// The same when it is only to be seen that it runs.
+const NOOP_JOBS_QUICK: usize = 1_000;
 /// How often it is looked how many are done.
 const LOOK: Duration = Duration::from_millis(40);
 /// Jobs that run at once in the one worker.
 const CONCURRENCY: &str = "events=200";
 
 pub async fn noop(ground: &Ground) -> Result<Vec<Figure>> {
-    let (jobs, seconds) = (ground.amount(60_000, 1_000), ground.amount(8, 1));
+    let (jobs, seconds) = (ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK), ground.amount(8, 1));
     let mut pairs = Pairs::default();
     for _ in 0..ground.runs {
         let ceiling = ceiling(ground, seconds).await?;
         pairs.push(through_the_worker(ground, WAITING, jobs).await?, ceiling);
     }
     let mut figure = pairs.figure("ledger_noop", "jobs/s", Aim::AtLeast(0.7));
+    let _ = ground.ledger_noop.set(figure.value);
     figure.notes.push(format!("aim besides: at least 6000 jobs/s; seen {:.0}", figure.value));
     Ok(vec![figure])
 }
@@ -59,6 +64,18 @@ pub async fn noop_behind_many(ground: &Ground) -> Result<Vec<Figure>> {
         pairs.push(through_the_worker(ground, many, jobs).await?, few);
     }
     Ok(vec![pairs.figure("ledger_noop_1m", "jobs/s", Aim::AtLeast(0.9))])
+}
+
+/// Jobs without work a second, for those who are measured beside it; measured once a run.
+pub(super) async fn rate_of_noop(ground: &Ground) -> Result<f64> {
+    let median_of_runs = async || -> Result<f64> {
+        let mut rates = Vec::new();
+        for _ in 0..ground.runs {
+            rates.push(through_the_worker(ground, WAITING, ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK)).await?);
+        }
+        Ok(median(&rates))
+    };
+    ground.ledger_noop.get_or_try_init(median_of_runs).await.copied()
 }
 
 /// The product's statements, one after the other, without Redis and worker: jobs a second, with as many clients as

@@ -3,7 +3,9 @@
 mod callback;
 mod ledger;
 mod memory;
+mod peers;
 mod photo;
+mod pipeline;
 mod queue;
 mod round_trips;
 mod start;
@@ -65,6 +67,40 @@ pub const ALL: &[Measure] = &[
     Measure { name: "api_memory", what: "an api with 200 bodies of 20 MiB", run: |ground| Box::pin(memory::api(ground)) },
     Measure { name: "cold_start", what: "until api and worker are ready", run: |ground| Box::pin(start::cold(ground)) },
     Measure { name: "weight", what: "what is installed and compiled", run: |ground| Box::pin(start::weight(ground)) },
+];
+
+/// What others do, as far as they can be had, in the order in which they run.
+pub const PEERS: &[Measure] = &[
+    Measure {
+        name: "peer_bullmq",
+        what: "jobs without work: BullMQ on Redis",
+        run: |ground| Box::pin(peers::beside(ground, &peers::BULLMQ)),
+    },
+    Measure {
+        name: "peer_celery",
+        what: "jobs without work: Celery on Redis",
+        run: |ground| Box::pin(peers::beside(ground, &peers::CELERY)),
+    },
+    Measure {
+        name: "peer_sidekiq",
+        what: "jobs without work: Sidekiq on Redis",
+        run: |ground| Box::pin(peers::beside(ground, &peers::SIDEKIQ)),
+    },
+    Measure {
+        name: "peer_pgboss",
+        what: "jobs without work: pg-boss on Postgres",
+        run: |ground| Box::pin(peers::beside(ground, &peers::PG_BOSS)),
+    },
+    Measure {
+        name: "peer_apalis_postgres",
+        what: "jobs without work: apalis-postgres",
+        run: |ground| Box::pin(peers::beside(ground, &peers::APALIS_POSTGRES)),
+    },
+    Measure {
+        name: "peer_pipeline",
+        what: "the whole way, written plainly with Celery",
+        run: |ground| Box::pin(pipeline::run(ground)),
+    },
 ];
 
 /// Pairs of our value and its ceiling, measured one after the other in one run.

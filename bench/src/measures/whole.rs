@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Learners who submit at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 /// How often it is looked whether all is done.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -22,26 +22,14 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) const LEFT: &str = "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM attempts WHERE status <> 'approved')";
 
 pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
-    let count = ground.amount(1_000, 10);
-    let (mut rates, mut costs) = (Vec::new(), Vec::new());
+    let (mut rates, mut costs, mut own_costs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ground.runs {
-        let mut place = ground.place().await?;
-        let (vendor, _mail) = place.start_far_sides("{}").await?;
-        let (api, worker) = (place.start_api().await?, place.start_worker(&[]).await?);
-        let learners = Learners::register(&place, count).await?;
-        let cost = async || -> Result<f64> { Ok(cpu_of_tree(api.pid)? + cpu_of_tree(worker.pid)? + place.servers_cpu().await?) };
-        let (before, began) = (cost().await?, Instant::now());
-        at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
-        wait_until_done(&place).await?;
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let attempts = count as f64;
-        rates.push(attempts / began.elapsed().as_secs_f64());
-        costs.push((cost().await? - before) / attempts);
-        worker.stop().await?;
-        api.stop().await?;
-        vendor.shutdown().await?;
-        ground.clear(place).await?;
+        let way = measure(ground).await?;
+        rates.push(way.attempts_per_second);
+        costs.push(way.cpu_of_programs + way.cpu_of_servers);
+        own_costs.push(way.cpu_of_programs);
     }
+    let _ = ground.attempts_per_cpu_second.set(1.0 / median(&own_costs));
     let rate = median(&rates);
     let note = format!("CPU an attempt, api, worker, Postgres and Redis together: {:.1} ms", 1_000.0 * median(&costs));
     Ok(vec![Figure {
@@ -53,6 +41,52 @@ pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
         aim: Aim::Shown,
         notes: vec![note],
     }])
+}
+
+/// Attempts for each second of CPU that api and worker use, for who is measured beside it; measured once a run.
+pub(super) async fn attempts_per_cpu_second(ground: &Ground) -> Result<f64> {
+    let median_of_runs = async || -> Result<f64> {
+        let mut costs = Vec::new();
+        for _ in 0..ground.runs {
+            costs.push(measure(ground).await?.cpu_of_programs);
+        }
+        Ok(1.0 / median(&costs))
+    };
+    ground.attempts_per_cpu_second.get_or_try_init(median_of_runs).await.copied()
+}
+
+/// What attempts took; CPU in seconds an attempt.
+struct Way {
+    attempts_per_second: f64,
+    /// Of api and worker.
+    cpu_of_programs: f64,
+    /// Of Postgres and Redis.
+    cpu_of_servers: f64,
+}
+
+async fn measure(ground: &Ground) -> Result<Way> {
+    let count = ground.amount(1_000, 10);
+    let mut place = ground.place().await?;
+    let (vendor, _mail) = place.start_far_sides("{}").await?;
+    let (api, worker) = (place.start_api().await?, place.start_worker(&[]).await?);
+    let learners = Learners::register(&place, count).await?;
+    let cost =
+        async || -> Result<(f64, f64)> { Ok((cpu_of_tree(api.pid)? + cpu_of_tree(worker.pid)?, place.servers_cpu().await?)) };
+    let (before, began) = (cost().await?, Instant::now());
+    at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
+    wait_until_done(&place).await?;
+    let (seconds, after) = (began.elapsed().as_secs_f64(), cost().await?);
+    worker.stop().await?;
+    api.stop().await?;
+    vendor.shutdown().await?;
+    ground.clear(place).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let attempts = count as f64;
+    Ok(Way {
+        attempts_per_second: attempts / seconds,
+        cpu_of_programs: (after.0 - before.0) / attempts,
+        cpu_of_servers: (after.1 - before.1) / attempts,
+    })
 }
 
 /// Waits until nothing is left to do.
