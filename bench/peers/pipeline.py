@@ -52,7 +52,7 @@ def run(statement, values):
 
 
 def decode(data_url):
-    """The photo in a data URL, if Pillow takes it for one; its pixels are not looked at, as Vouch does."""
+    """The photo in a data URL, if Pillow takes it for one; unlike Vouch it does not look into the picture."""
     photo = base64.b64decode(data_url.split(",", 1)[1])
     with Image.open(io.BytesIO(photo)) as image:
         image.verify()

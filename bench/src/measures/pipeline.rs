@@ -51,7 +51,7 @@ pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
     let (ours, theirs) = (attempts_per_cpu_second(ground).await?, median(&theirs));
     let notes = vec![
         "CPU of the programs alone: api and worker; gunicorn and Celery. Postgres and Redis serve both".to_owned(),
-        "not durable: a job is in the memory of Redis alone. Pillow's verify looks at no pixel, and Vouch decodes all".to_owned(),
+        "not durable: a job is in the memory of Redis alone. Pillow's verify does not look into the picture, and Vouch checks every bit of it".to_owned(),
     ];
     Ok(vec![Figure {
         name: "peer_pipeline",
