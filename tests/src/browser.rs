@@ -66,10 +66,10 @@ impl Browser {
         self.find("html[data-ready]").await;
     }
 
-    /// Waits until there is such an element.
+    /// Waits until there is such an element. A driver that was asked in the middle of a change of pages answers with an
+    /// error; then it is asked again.
     pub async fn find(&self, css: &str) -> Element {
-        let found = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(50)).for_element(Locator::Css(css)).await;
-        found.unwrap_or_else(|error| panic!("waited in vain for {css}: {error}"))
+        super::wait_for(css, async || self.client.find(Locator::Css(css)).await.ok()).await
     }
 
     /// Waits until such an element is to be seen.
