@@ -157,16 +157,20 @@ async fn a_face_alone_goes_with_the_sealed_id_photo_of_the_first_attempt() {
 
 #[tokio::test]
 async fn each_try_of_one_order_has_the_same_name_and_a_new_order_is_judged_anew() {
-    let script = r#"{"answer": {"fault": {"kind": "hang"}, "first": 1}}"#;
+    // The vendor keeps its verdict to itself until the order was repeated: one that came before would end that order.
+    let script = r#"{"answer": {"fault": {"kind": "hang"}, "first": 1}, "callback": {"copies": 0}}"#;
     let mut wishes = sealed::wishes(script);
     wishes.settings.push(("VOUCH_VENDOR_TIMEOUT", "2s".to_owned()));
     let app = TestApp::start_with(wishes).await;
-    let receipt = app.submit(7, "Sofia SYSTEM", json!({})).await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
     app.wait_for_status(&receipt, "must_retry").await;
     wait_for("the order to be repeated", async || {
         submissions(&app).iter().any(|seen| seen.event.decision == "repeated").then_some(())
     })
     .await;
+    app.wait_for_status(&receipt, "submitted").await;
+    let failure = sealed::SealedCallback::new(&app, "evt_1", &sealed::verdict(&receipt, "retry"));
+    assert_eq!(failure.send(&app).await.0, 202);
     let waiting = "SELECT count(*) FROM jobs WHERE kind = 'submit_to_vendor' AND due_at > now() + interval '5 seconds'";
     wait_for("another order to be planned", async || (app.count(waiting).await == 1).then_some(())).await;
     app.vendor.set_script(vouch_cli::simulator::Script::parse(br#"{"verdicts": []}"#).unwrap()).unwrap();
