@@ -38,8 +38,8 @@ const AT_ONCE: usize = 100;
 const PUSHED_AT_ONCE: usize = 500;
 /// Most jobs that wait; from 8,000 on apalis-redis stands still.
 const WAITING_MAX: usize = 5_000;
-/// How often apalis-redis, which polls, looks when it found nothing.
-const POLL: Duration = Duration::from_millis(1);
+/// How often apalis-redis, which polls, looks when it found nothing. At 1 ms it does not get as far as its first job.
+const POLL: Duration = Duration::from_millis(5);
 /// Pause of the feeder while enough wait.
 const FEED_PAUSE: Duration = Duration::from_millis(1);
 /// How long nothing may be done before the run is given up.
@@ -101,7 +101,7 @@ async fn ours(place: &Place, jobs: usize) -> Result<f64> {
     let rate = measure(jobs, &done, push).await;
     stop.cancel();
     worker.await?.context("our worker")?;
-    rate
+    rate.context("ours")
 }
 
 async fn theirs(place: &Place, jobs: usize) -> Result<f64> {
@@ -124,8 +124,12 @@ async fn theirs(place: &Place, jobs: usize) -> Result<f64> {
     let worker = tokio::spawn(worker.run());
     let push = async |count: usize| -> Result<()> { Ok(storage.clone().push_bulk(vec![1; count]).await?) };
     let rate = measure(jobs, &done, push).await;
-    worker.abort();
-    rate
+    if worker.is_finished() {
+        worker.await?.context("the worker of apalis-redis")?;
+    } else {
+        worker.abort();
+    }
+    rate.context("apalis-redis")
 }
 
 /// How many jobs are done.
