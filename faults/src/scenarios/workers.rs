@@ -25,15 +25,21 @@ async fn wait_for_orders(stage: &Stage, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The vendor has taken it; the commit that says so never comes.
-pub async fn between_answer_and_commit(stage: &mut Stage) -> Result<()> {
-    let slow = Script::parse(br#"{"answer": {"delay_ms": 3000}, "callback": {"tries": 20, "delay_ms": 6000}}"#)?;
-    stage.vendor.set_script(slow)?;
+/// Six submissions lie at the vendor, which answers after three seconds and calls back so long after that.
+async fn six_await_their_answers(stage: &Stage, verdict_ms: u64) -> Result<()> {
+    let slow = format!(r#"{{"answer": {{"delay_ms": 3000}}, "callback": {{"tries": 20, "delay_ms": {verdict_ms}}}}}"#);
+    stage.vendor.set_script(Script::parse(slow.as_bytes())?)?;
     stage.vendor_line.set(Mode::Silent);
     stage.learners.submit(6, GOOD).await?;
     stage.wait_for_count("the claims", SUBMITTING, 6).await?;
     stage.vendor_line.heal();
     wait_for_orders(stage, 6).await?;
+    Ok(())
+}
+
+/// The vendor has taken it; the commit that says so never comes.
+pub async fn between_answer_and_commit(stage: &mut Stage) -> Result<()> {
+    six_await_their_answers(stage, 6000).await?;
     // The answers are on their way, and from now on nothing reaches Postgres.
     stage.program("vendor")?.postgres.set(Mode::Silent);
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -66,13 +72,7 @@ pub async fn after_claim(stage: &mut Stage) -> Result<()> {
 /// Frozen until its leases have passed to another: what it wanted to say when it wakes up is not taken.
 pub async fn frozen(stage: &mut Stage) -> Result<()> {
     // Verdicts come when all is over, so that the other must ask the vendor again.
-    let slow = Script::parse(br#"{"answer": {"delay_ms": 3000}, "callback": {"tries": 20, "delay_ms": 60000}}"#)?;
-    stage.vendor.set_script(slow)?;
-    stage.vendor_line.set(Mode::Silent);
-    stage.learners.submit(6, GOOD).await?;
-    stage.wait_for_count("the claims", SUBMITTING, 6).await?;
-    stage.vendor_line.heal();
-    wait_for_orders(stage, 6).await?;
+    six_await_their_answers(stage, 60_000).await?;
     stage.program("vendor")?.signal("STOP").await?;
     let held = stage.count(SUBMITTING).await?;
     stage.expect(held == 6, format!("the vendor answered too early: {held} of 6 jobs were in hand"));
