@@ -16,7 +16,8 @@ use crate::{
 /// Pixels of the large photo, three bytes each when it is decoded.
 const DECODED_MIB: f64 = 3264.0 * 2448.0 * 3.0 / 1024.0 / 1024.0;
 
-/// Peak of a worker that prepares photos of 8 megapixels, beside what is decoded at once.
+/// Peak of a worker that prepares photos of 8 megapixels, beside the decoded size of those that are inspected at
+/// once.
 pub async fn worker(ground: &Ground) -> Result<Vec<Figure>> {
     let attempts = ground.amount(32, 2);
     let place = ground.place().await?;
@@ -37,7 +38,9 @@ pub async fn worker(ground: &Ground) -> Result<Vec<Figure>> {
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let at_once = std::thread::available_parallelism()?.get() as f64;
     let ceiling = at_once * DECODED_MIB;
-    let notes = vec![format!("{idle:.0} MiB before the first photo; {at_once:.0} photos are decoded at once")];
+    let notes = vec![format!(
+        "{idle:.0} MiB before the first photo; {at_once:.0} photos are inspected at once, and plain ones are not decoded"
+    )];
     let figure = Figure {
         name: "worker_memory",
         value: peak,
