@@ -386,7 +386,7 @@ async fn a_worker_that_comes_back_from_the_dead_can_not_touch_a_job_that_was_ret
     let db = services.db();
     let ticket = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
     let lease = Lease { job: ticket.id, generation: ticket.generation };
-    hand_out_jobs::claim(db, &[lease], std::time::Duration::from_secs(60)).await.unwrap();
+    hand_out_jobs::claim(db, Queue::Photos, &[lease], std::time::Duration::from_secs(60)).await.unwrap();
     app.sql("UPDATE jobs SET dead_at = now() WHERE kind = 'prepare_photos'").await;
     assert_eq!(post(&app, &format!("jobs/{}/retry", ticket.id), &json!({ "reason": WHY })).await.0, 200);
     assert!(vouch_common::operations::settle_job::finish(db, lease).await.is_err());

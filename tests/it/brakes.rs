@@ -58,9 +58,9 @@ async fn hand_out_at_once(app: &TestApp, queue: Queue, relays: usize) -> Vec<Tic
     join_all(services.iter().map(|relay| hand_out(relay.db(), queue, 500))).await.into_iter().flatten().collect()
 }
 
-async fn claim(db: &Db, tickets: &[Ticket]) -> Vec<ClaimedJob> {
+async fn claim(db: &Db, queue: Queue, tickets: &[Ticket]) -> Vec<ClaimedJob> {
     let leases: Vec<_> = tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
-    hand_out_jobs::claim(db, &leases, WINDOW).await.unwrap()
+    hand_out_jobs::claim(db, queue, &leases, WINDOW).await.unwrap()
 }
 
 async fn insert_jobs(app: &TestApp, queue: &str, jobs: i64) {
@@ -123,15 +123,15 @@ async fn what_was_handed_out_before_the_pause_is_refused_and_what_runs_may_end()
     let services = app.services();
     let db = services.db();
     let tickets = hand_out(db, Queue::Events, 10).await;
-    let runs = claim(db, &tickets[..1]).await;
+    let runs = claim(db, Queue::Events, &tickets[..1]).await;
     tell(&app, Method::POST, "queues/events/pause", json!({ "reason": "look into it" })).await;
-    assert!(claim(db, &tickets[1..]).await.is_empty());
+    assert!(claim(db, Queue::Events, &tickets[1..]).await.is_empty());
     let refused = "phase = 'waiting' AND deliveries = 0 AND due_at = ready_at AND due_at < now() - interval '50 seconds'";
     assert_eq!(app.count(&format!("SELECT count(*) FROM jobs WHERE {refused}")).await, 1, "due again, in its old place");
     settle_job::finish(db, runs[0].lease).await.unwrap();
     tell(&app, Method::POST, "queues/events/resume", json!({ "reason": "looked into it" })).await;
     let tickets = hand_out(db, Queue::Events, 10).await;
-    assert_eq!(claim(db, &tickets).await.len(), 1);
+    assert_eq!(claim(db, Queue::Events, &tickets).await.len(), 1);
 }
 
 #[tokio::test]
@@ -264,18 +264,18 @@ async fn two_relays_send_one_probe_and_another_when_it_was_killed() {
     let db = services.db();
     let early = hand_out(db, Queue::Vendor, 1).await;
     app.sql("UPDATE breakers SET state = 'open', since = now(), until = now() + interval '30 seconds', openings = 1").await;
-    assert!(claim(db, &early).await.is_empty(), "what was handed out before is refused");
+    assert!(claim(db, Queue::Vendor, &early).await.is_empty(), "what was handed out before is refused");
     assert!(hand_out_at_once(&app, Queue::Vendor, 4).await.is_empty());
     app.sql("UPDATE breakers SET until = now()").await;
     let probe = hand_out_at_once(&app, Queue::Vendor, 6).await;
     assert_eq!(probe.len(), 1);
     assert!(!hand_out_jobs::find_due(db, &Queue::ALL).await.unwrap().contains(&Queue::Vendor));
-    assert_eq!(claim(db, &probe).await.len(), 1);
+    assert_eq!(claim(db, Queue::Vendor, &probe).await.len(), 1);
     // It is never heard of again.
     app.sql("UPDATE breakers SET until = now()").await;
     let second = hand_out_at_once(&app, Queue::Vendor, 6).await;
     assert_eq!(second.len(), 1);
-    let claimed = claim(db, &second).await;
+    let claimed = claim(db, Queue::Vendor, &second).await;
     let answers = Answers { calls: 1, began: claimed[0].claimed_at, must_be_told: false };
     record_answer::record(db, Queue::Vendor, answers).await.unwrap();
     // It recovers: an empty bucket at first, then five a second.
@@ -303,7 +303,7 @@ async fn fail_once(app: &TestApp, place: i64, retry_after: Option<Duration>) -> 
     ))
     .await;
     let tickets = hand_out(services.db(), Queue::Vendor, 1).await;
-    let job = claim(services.db(), &tickets).await.remove(0);
+    let job = claim(services.db(), Queue::Vendor, &tickets).await.remove(0);
     let (code, error) = ("500".to_owned(), "the vendor answered 500".to_owned());
     let failure = Failure { kind: "submit_to_vendor".to_owned(), class: "vendor_busy", code, error, retry_after };
     let outage = Outage { queue: Queue::Vendor, began: job.claimed_at, wait: Duration::ZERO };

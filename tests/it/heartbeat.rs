@@ -22,7 +22,7 @@ async fn in_hand(app: &TestApp) -> Lease {
     let services = app.services();
     let handed = hand_out_jobs::hand_out(services.db(), Queue::Photos, 1).await.unwrap();
     let lease = Lease { job: handed.tickets[0].id, generation: handed.tickets[0].generation };
-    assert_eq!(hand_out_jobs::claim(services.db(), &[lease], LEASE).await.unwrap().len(), 1);
+    assert_eq!(hand_out_jobs::claim(services.db(), Queue::Photos, &[lease], LEASE).await.unwrap().len(), 1);
     app.sql("UPDATE jobs SET due_at = now() + interval '1 second'").await;
     lease
 }

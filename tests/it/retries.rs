@@ -57,7 +57,7 @@ async fn claim(app: &TestApp) -> Option<Lease> {
     app.sql("UPDATE jobs SET due_at = now() WHERE kind = 'retry_batch' AND phase = 'waiting' AND due_at > now()").await;
     let ticket = hand_out_jobs::hand_out(services.db(), Queue::Upkeep, 10).await.unwrap().tickets.into_iter().next()?;
     let lease = Lease { job: ticket.id, generation: ticket.generation };
-    assert_eq!(hand_out_jobs::claim(services.db(), &[lease], Duration::from_secs(60)).await.unwrap().len(), 1);
+    assert_eq!(hand_out_jobs::claim(services.db(), Queue::Upkeep, &[lease], Duration::from_secs(60)).await.unwrap().len(), 1);
     Some(lease)
 }
 

@@ -88,14 +88,14 @@ pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError>
     Ok(jobs::take_back(&mut conn, leases).await?)
 }
 
-/// Claims handed-out jobs for `window`. What is not returned is not ours: do not work on it.
+/// Claims handed-out jobs of a queue for `window`. What is not returned is not ours: do not work on it.
 ///
 /// # Errors
 ///
 /// When the database is away; nothing is ours.
-pub async fn claim(db: &Db, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, OperationError> {
+pub async fn claim(db: &Db, queue: Queue, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, OperationError> {
     let mut conn = db.pool().acquire().await?;
-    Ok(jobs::claim(&mut conn, leases, window).await?)
+    Ok(jobs::claim(&mut conn, queue, leases, window).await?)
 }
 
 /// Renews claims for another `lease` each, no longer than each job may run; how many were renewed. What has passed

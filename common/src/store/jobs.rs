@@ -2,8 +2,12 @@
 //!
 //! Only the database's clock counts here. A statement that acts on a job names its generation, so that a
 //! worker whose lease has passed to another can't touch it.
+//!
+//! A statement over many jobs leaves its plan no choice, for a plan that was made while the ledger was empty is kept
+//! while a million jobs come: `id = ANY` is all that an index can serve, and the rest of what a lease must match is
+//! looked up in a hashed subquery, which `IS TRUE` keeps from becoming a join.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -122,7 +126,7 @@ pub(crate) async fn hand_out(
             UPDATE jobs SET dead_at = now(), failed_at = now(), phase = 'waiting', error_class = $4, error_code = '',
                    last_error = $6,
                    fingerprint = left(encode(sha256(convert_to(concat_ws(chr(31), jobs.kind, $4::text, '', $6::text), 'UTF8')), 'hex'), 16)
-            FROM due WHERE jobs.id = due.id AND due.deliveries >= $5
+            WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due.deliveries >= $5))
             RETURNING jobs.*
         ), told AS (
             INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at, outcome, error_class, error, trace)
@@ -133,16 +137,16 @@ pub(crate) async fn hand_out(
             SELECT DISTINCT fingerprint, queue, kind, error_class, error_code, last_error FROM buried
             ON CONFLICT DO NOTHING
         ), handed AS (
-            UPDATE jobs SET due_at = now() + make_interval(secs => $3), ready_at = jobs.due_at,
-                   generation = jobs.generation + 1, phase = 'dispatched'
-            FROM due WHERE jobs.id = due.id AND due.deliveries < $5
-            RETURNING jobs.id, jobs.generation, jobs.kind, due.phase, extract(epoch FROM now() - jobs.ready_at)::float8 AS overdue
+            UPDATE jobs SET due_at = now() + make_interval(secs => $3), ready_at = due_at,
+                   generation = generation + 1, phase = 'dispatched'
+            WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due.deliveries < $5))
+            RETURNING id, generation, kind, extract(epoch FROM now() - ready_at)::float8 AS overdue
         )
-        SELECT id AS "id!", generation AS "generation!", kind AS "kind!", true AS "is_handed!", phase AS "phase!",
-               overdue AS "overdue!"
-        FROM handed
+        SELECT id AS "id!", 'handed' AS "is!", generation AS "generation!", kind AS "kind!", overdue AS "overdue!" FROM handed
         UNION ALL
-        SELECT id, generation, kind, false, phase, 0 FROM buried
+        SELECT id, 'buried', generation, kind, 0 FROM buried
+        UNION ALL
+        SELECT id, phase, 0, '', 0 FROM due WHERE phase <> 'waiting'
         "#,
         queue.as_str(),
         limit,
@@ -154,14 +158,20 @@ pub(crate) async fn hand_out(
     )
     .fetch_all(conn)
     .await?;
+    let lost_in = |phase| rows.iter().filter(move |row| row.is == phase).map(move |row| (row.id, phase));
+    let lost: HashMap<i64, &str> = lost_in("dispatched").chain(lost_in("running")).collect();
     let mut out = HandedOut::default();
     for row in rows {
-        if row.is_handed {
-            let lost = ["dispatched", "running"].into_iter().find(|phase| *phase == row.phase);
-            let (id, generation, kind) = (JobId(row.id), row.generation, row.kind);
-            out.tickets.push(Ticket { id, generation, kind, overdue_seconds: row.overdue, lost });
-        } else {
-            out.buried += 1;
+        match row.is.as_str() {
+            "handed" => out.tickets.push(Ticket {
+                id: JobId(row.id),
+                generation: row.generation,
+                kind: row.kind,
+                overdue_seconds: row.overdue,
+                lost: lost.get(&row.id).copied(),
+            }),
+            "buried" => out.buried += 1,
+            _ => {}
         }
     }
     Ok(out)
@@ -184,35 +194,43 @@ pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result
     Ok(done.rows_affected())
 }
 
-/// Claims handed-out jobs before they are worked on. What others have by now is not returned, nor what a brake
-/// stops since it was handed out: that is due again, in its old place.
-pub(crate) async fn claim(conn: &mut Connection, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, StoreError> {
+/// Claims handed-out jobs of a queue before they are worked on. What others have by now is not returned, nor what a
+/// brake stops since it was handed out: that is due again, in its old place.
+pub(crate) async fn claim(
+    conn: &mut Connection,
+    queue: Queue,
+    leases: &[Lease],
+    window: Duration,
+) -> Result<Vec<ClaimedJob>, StoreError> {
     let (ids, generations) = columns(leases);
     let rows = sqlx::query!(
         r#"
-        WITH stopped AS (
-            SELECT queue, NULL::bigint AS probe FROM queue_controls WHERE paused_at IS NOT NULL OR held_until > now()
-            UNION ALL
-            SELECT queue, probe FROM breakers WHERE state = 'open'
-        ), ticket AS (
-            SELECT jobs.id, ticket.generation, EXISTS (
-                SELECT 1 FROM stopped WHERE stopped.queue = jobs.queue AND probe IS DISTINCT FROM jobs.id) AS is_stopped
-            FROM unnest($1::bigint[], $2::int[]) AS ticket (id, generation)
-            JOIN jobs ON jobs.id = ticket.id
+        WITH held AS (
+            SELECT 1 FROM queue_controls WHERE queue = $4 AND (paused_at IS NOT NULL OR held_until > now())
+        ), breaker AS (
+            SELECT probe FROM breakers WHERE queue = $4 AND state = 'open'
+        ), brake AS MATERIALIZED (
+            SELECT EXISTS (SELECT FROM held) OR EXISTS (SELECT FROM breaker) AS stops,
+                   (SELECT probe FROM breaker WHERE NOT EXISTS (SELECT FROM held)) AS spared
         )
-        UPDATE jobs SET due_at = CASE WHEN is_stopped THEN coalesce(ready_at, now()) ELSE now() + make_interval(secs => $3) END,
-               phase = CASE WHEN is_stopped THEN 'waiting' ELSE 'running' END,
-               deliveries = deliveries + (NOT is_stopped)::int,
-               claimed_at = CASE WHEN is_stopped THEN claimed_at ELSE now() END
-        FROM ticket
-        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'dispatched' AND dead_at IS NULL
-        RETURNING jobs.id, jobs.generation, kind, args, deliveries, failures, subject, trace,
-                  CASE WHEN NOT is_stopped THEN claimed_at END AS claimed_at,
+        UPDATE jobs
+        SET due_at = CASE WHEN stops AND spared IS DISTINCT FROM id THEN coalesce(ready_at, now())
+                          ELSE now() + make_interval(secs => $3) END,
+            phase = CASE WHEN stops AND spared IS DISTINCT FROM id THEN 'waiting' ELSE 'running' END,
+            deliveries = CASE WHEN stops AND spared IS DISTINCT FROM id THEN deliveries ELSE deliveries + 1 END,
+            claimed_at = CASE WHEN stops AND spared IS DISTINCT FROM id THEN claimed_at ELSE now() END
+        FROM brake
+        WHERE id = ANY ($1::bigint[])
+          AND ((id, generation, queue, phase) IN (
+              SELECT id, generation, $4, 'dispatched' FROM unnest($1::bigint[], $2::int[]) AS lease (id, generation))) IS TRUE
+        RETURNING id, generation, kind, args, deliveries, failures, subject, trace,
+                  CASE WHEN phase = 'running' THEN claimed_at END AS claimed_at,
                   coalesce(greatest(extract(epoch FROM now() - ready_at), 0), 0)::float8 AS "waited_seconds!"
         "#,
         &ids,
         &generations,
         window.as_secs_f64(),
+        queue.as_str(),
     )
     .fetch_all(conn)
     .await?;
@@ -259,9 +277,11 @@ pub(crate) async fn delete(conn: &mut Connection, leases: &[Lease]) -> Result<Ve
     let gone = sqlx::query!(
         r#"
         WITH gone AS (
-            DELETE FROM jobs USING unnest($1::bigint[], $2::int[]) AS done (id, generation)
-            WHERE jobs.id = done.id AND jobs.generation = done.generation AND dead_at IS NULL
-            RETURNING jobs.*
+            DELETE FROM jobs
+            WHERE id = ANY ($1::bigint[])
+              AND ((id, generation, dead_at IS NULL) IN (
+                  SELECT id, generation, true FROM unnest($1::bigint[], $2::int[]) AS lease (id, generation))) IS TRUE
+            RETURNING *
         ), told AS (
             INSERT INTO job_runs (subject, job_id, queue, kind, queued_at, ready_at, claimed_at, ended_at, outcome, trace)
             SELECT subject, id, queue, kind, created_at, ready_at, claimed_at, clock_timestamp(), 'done', trace

@@ -171,7 +171,7 @@ impl World {
         let handed = hand_out_jobs::hand_out(db, queue, 100).await.unwrap();
         let leases: Vec<Lease> =
             handed.tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
-        hand_out_jobs::claim(db, &leases, LEASE).await.unwrap()
+        hand_out_jobs::claim(db, queue, &leases, LEASE).await.unwrap()
     }
 }
 

@@ -38,7 +38,7 @@ impl Claim for LedgerClaim {
     async fn claim(&self, tickets: &[Lease], stop: &CancellationToken) -> Vec<ClaimedJob> {
         let started = Instant::now();
         loop {
-            match hand_out_jobs::claim(self.services.db(), tickets, LEASE).await {
+            match hand_out_jobs::claim(self.services.db(), self.queue, tickets, LEASE).await {
                 Ok(claimed) => {
                     self.take_in_hand(&claimed, tickets.len());
                     return claimed;
