@@ -1,7 +1,12 @@
 //! Ends jobs that have no effect of their own on the database: those that are done at the same time in one statement,
-//! and so in one commit. It waits for nobody: while one statement runs, the next group gathers.
+//! and so in one commit. It waits for nobody: while two statements run, the next group gathers.
 
-use tokio::sync::{mpsc, oneshot};
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::yield_now,
+};
 use vouch_common::{
     operations::{OperationError, settle_job},
     store::{Db, jobs::Lease},
@@ -9,7 +14,9 @@ use vouch_common::{
 };
 
 /// Most jobs that one statement ends.
-const GROUP_MAX: usize = 200;
+const GROUP_MAX: usize = 250;
+/// Groups that are ended at once: while one waits for its commit, another is prepared.
+const GROUPS: usize = 2;
 
 /// Ends jobs in groups.
 #[derive(Debug)]
@@ -55,18 +62,39 @@ impl Finisher {
 }
 
 async fn end_in_groups(db: Db, mut groups: mpsc::UnboundedReceiver<Done>) {
-    let mut group = Vec::new();
-    while groups.recv_many(&mut group, GROUP_MAX).await > 0 {
-        let leases: Vec<Lease> = group.iter().map(|done| done.lease).collect();
-        match settle_job::finish_all(&db, &leases).await {
-            Ok(ended) => group.drain(..).for_each(|done| {
+    let turns = Arc::new(Semaphore::new(GROUPS));
+    while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
+        let mut group = Vec::new();
+        if groups.recv_many(&mut group, GROUP_MAX).await == 0 {
+            return;
+        }
+        // Those that were claimed together end nearly together: after the first, the others have their turn.
+        yield_now().await;
+        while group.len() < GROUP_MAX
+            && let Ok(done) = groups.try_recv()
+        {
+            group.push(done);
+        }
+        let db = db.clone();
+        tokio::spawn(async move {
+            end(&db, group).await;
+            drop(turn);
+        });
+    }
+}
+
+async fn end(db: &Db, group: Vec<Done>) {
+    let leases: Vec<Lease> = group.iter().map(|done| done.lease).collect();
+    match settle_job::finish_all(db, &leases).await {
+        Ok(ended) => {
+            let ended: HashSet<Lease> = ended.into_iter().collect();
+            for done in group {
                 // Who asked may be gone by now; the row is gone either way.
                 let _ = done.told.send(ended.contains(&done.lease));
-            }),
-            Err(error) => {
-                tracing::debug!(error = %chain(&error), jobs = leases.len(), "a group of jobs was not ended");
-                group.clear();
             }
+        }
+        Err(error) => {
+            tracing::debug!(error = %chain(&error), jobs = leases.len(), "a group of jobs was not ended");
         }
     }
 }

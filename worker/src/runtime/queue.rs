@@ -20,6 +20,7 @@ use apalis_core::{
 use redis::aio::MultiplexedConnection;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,10 @@ use super::claim::Claim;
 
 /// How long one look at an empty list blocks; so long a shutdown may wait for it.
 const BLOCK_SECONDS: f64 = 1.0;
+/// Most jobs that one statement claims: those of one run while the next are claimed.
+const CLAIMED_AT_ONCE: usize = 250;
+/// Claims that are under way at once: while one waits for its commit, another is prepared.
+const CLAIMS: usize = 2;
 /// A blocking look that takes longer than this is a dead connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Pause after a fault of Redis.
@@ -59,7 +64,8 @@ impl LedgerQueue {
     #[must_use]
     pub fn start(redis: Arc<Redis>, queue: Queue, concurrency: usize, claim: impl Claim, stop: CancellationToken) -> Self {
         let (sender, slots) = mpsc::unbounded_channel();
-        let taker = Taker { redis, queue, claim, sender, free: Arc::new(Semaphore::new(concurrency)), connection: None };
+        let (free, claims) = (Arc::new(Semaphore::new(concurrency)), Arc::new(Semaphore::new(CLAIMS)));
+        let taker = Taker { redis, queue, claim: Arc::new(claim), sender, free, claims, connection: None };
         tokio::spawn(taker.run(stop));
         Self { slots }
     }
@@ -108,39 +114,56 @@ impl BackendConfig for LedgerQueue {
     }
 }
 
-/// The task that takes and claims.
+/// The task that takes tickets, and has them claimed.
 struct Taker<C> {
     redis: Arc<Redis>,
     queue: Queue,
-    claim: C,
+    claim: Arc<C>,
     sender: mpsc::UnboundedSender<Slot>,
     free: Arc<Semaphore>,
+    claims: Arc<Semaphore>,
     connection: Option<MultiplexedConnection>,
 }
 
 impl<C: Claim> Taker<C> {
     async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let permit = tokio::select! {
-                () = stop.cancelled() => break,
-                permit = Arc::clone(&self.free).acquire_owned() => permit,
-            };
-            let Ok(permit) = permit else { break };
-            let mut permits = vec![permit];
-            while let Ok(more) = Arc::clone(&self.free).try_acquire_owned() {
-                permits.push(more);
-            }
+        while let Some((turn, mut permits)) = self.wait_for_room(&stop).await {
             let tickets = self.take(permits.len()).await;
+            permits.truncate(tickets.len());
             if tickets.is_empty() {
                 continue;
             }
-            for job in self.claim.claim(&tickets, &stop).await {
-                let Some(permit) = permits.pop() else { break };
-                if self.sender.send(Slot { job, permit }).is_err() {
-                    return;
+            let (claim, sender, stop) = (Arc::clone(&self.claim), self.sender.clone(), stop.clone());
+            tokio::spawn(async move {
+                for (job, permit) in claim.claim(&tickets, &stop).await.into_iter().zip(permits) {
+                    // Nobody receives when the worker has ended; the shutdown gives back what is in hand.
+                    let _ = sender.send(Slot { job, permit });
                 }
-            }
+                drop(turn);
+            });
         }
+    }
+
+    /// Waits for a turn to claim, and then for the slots that are free; `None` at `stop`.
+    async fn wait_for_room(&self, stop: &CancellationToken) -> Option<(OwnedSemaphorePermit, Vec<OwnedSemaphorePermit>)> {
+        let one = async {
+            let turn = Arc::clone(&self.claims).acquire_owned().await.ok()?;
+            Some((turn, Arc::clone(&self.free).acquire_owned().await.ok()?))
+        };
+        let (turn, permit) = tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            one = one => one?,
+        };
+        // Slots get free in groups: after the first, the others of its group have their turn.
+        yield_now().await;
+        let mut permits = vec![permit];
+        while permits.len() < CLAIMED_AT_ONCE
+            && let Ok(more) = Arc::clone(&self.free).try_acquire_owned()
+        {
+            permits.push(more);
+        }
+        Some((turn, permits))
     }
 
     /// Takes up to `count` tickets from the list; none when it is empty or Redis is away.
