@@ -11,6 +11,7 @@ pub mod update_credit_requirement;
 
 use std::time::Duration;
 
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use vouch_common::{config::Settings, domain::effect::Effect};
 
 use crate::{
@@ -58,26 +59,28 @@ pub fn run_window(kind: &str, settings: &Settings) -> Duration {
     }
 }
 
-/// Runs an effect.
+/// Runs an effect. What moves through the worker library is a pointer and has not the size of the largest job.
 ///
 /// # Errors
 ///
 /// How it failed and what should be done next; the runner records it.
-pub async fn run(services: &Services, delivery: Delivery, effect: Effect) -> Result<(), JobFailure> {
+pub fn run(services: &Services, delivery: Delivery, effect: Effect) -> BoxFuture<'_, Result<(), JobFailure>> {
     match effect {
-        Effect::PreparePhotos { receipt } => Ok(prepare_photos::run(services, delivery, receipt).await?),
-        Effect::SubmitToVendor { receipt } => Ok(submit_to_vendor::run(services, delivery, receipt).await?),
-        Effect::ApplyVendorResult { callback } => Ok(apply_vendor_result::run(services, delivery, callback).await?),
+        Effect::PreparePhotos { receipt } => prepare_photos::run(services, delivery, receipt).err_into().boxed(),
+        Effect::SubmitToVendor { receipt } => submit_to_vendor::run(services, delivery, receipt).err_into().boxed(),
+        Effect::ApplyVendorResult { callback } => apply_vendor_result::run(services, delivery, callback).err_into().boxed(),
         Effect::UpdateCreditRequirement { user, checkpoint } => {
-            Ok(update_credit_requirement::run(services, delivery, (user, checkpoint)).await?)
+            update_credit_requirement::run(services, delivery, (user, checkpoint)).err_into().boxed()
         }
         Effect::SendEmail { template, user, receipt, course } => {
             let mail = send_email::Arguments { template, user, receipt, course };
-            Ok(send_email::run(services, delivery, &mail).await?)
+            async move { Ok(send_email::run(services, delivery, &mail).await?) }.boxed()
         }
-        Effect::TrackEvent { user, event, receipt } => Ok(track_event::run(services, delivery, user, event.zip(receipt)).await?),
-        Effect::RetryBatch { retry } => Ok(retry_batch::run(services, delivery, retry).await?),
-        Effect::EraseLearner { erasure } => Ok(erase_learner::run(services, delivery, erasure).await?),
+        Effect::TrackEvent { user, event, receipt } => {
+            track_event::run(services, delivery, user, event.zip(receipt)).err_into().boxed()
+        }
+        Effect::RetryBatch { retry } => retry_batch::run(services, delivery, retry).err_into().boxed(),
+        Effect::EraseLearner { erasure } => erase_learner::run(services, delivery, erasure).err_into().boxed(),
     }
 }
 

@@ -59,8 +59,7 @@ pub async fn run(services: &Services, job: &ClaimedJob) {
 async fn run_in_span(services: &Services, job: &ClaimedJob) {
     let delivery = Delivery::from(job);
     let Ok(effect) = Effect::from_parts(&job.kind, &job.args) else {
-        put_off_unknown(services, job).await;
-        return;
+        return Box::pin(put_off_unknown(services, job)).await;
     };
     let policy = jobs::policy(&effect, services.settings());
     let kind = effect.kind();
@@ -76,7 +75,7 @@ async fn run_in_span(services: &Services, job: &ClaimedJob) {
     metrics::histogram!("vouch_job_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
     let outcome = match result {
         Ok(()) => "done",
-        Err(failure) => settle_failure(services, (delivery, kind), &policy, failure, started).await,
+        Err(failure) => Box::pin(settle_failure(services, (delivery, kind), &policy, failure, started)).await,
     };
     metrics::counter!("vouch_jobs_total", "kind" => kind, "outcome" => outcome).increment(1);
     tracing::Span::current().record("job.outcome", outcome);
