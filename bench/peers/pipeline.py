@@ -12,6 +12,7 @@ import io
 import json
 import os
 import smtplib
+import threading
 import uuid
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -35,15 +36,21 @@ FOLDER = Path(os.environ["PHOTO_FOLDER"])
 app = Celery("pipeline", broker=os.environ["REDIS_URL"])
 app.conf.update(task_ignore_result=True, worker_send_task_events=False, broker_connection_retry_on_startup=True)
 
-# One connection a process, made when it is first needed; the same for HTTP.
-kept = {}
+
+class Kept(threading.local):
+    """One connection a thread, made when it is first needed; the same for HTTP."""
+
+    database = None
+    session = None
+
+
+kept = Kept()
 
 
 def run(statement, values):
     """Runs a statement and commits; its first row, if it returns any."""
-    if "database" not in kept:
-        kept["database"] = psycopg2.connect(os.environ["DATABASE_URL"])
-    with kept["database"] as database, database.cursor() as cursor:
+    kept.database = kept.database or psycopg2.connect(os.environ["DATABASE_URL"])
+    with kept.database as database, database.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone() if cursor.description else None
 
@@ -106,8 +113,8 @@ def submit_to_vendor(task, receipt):
     }
     date, content_type = formatdate(usegmt=True), "application/json"
     headers = {"Content-Type": content_type, "Date": date, "Authorization": signature(date, body, content_type)}
-    session = kept.setdefault("session", requests.Session())
-    session.post(VENDOR_URL, data=json.dumps(body), headers=headers, timeout=10).raise_for_status()
+    kept.session = kept.session or requests.Session()
+    kept.session.post(VENDOR_URL, data=json.dumps(body), headers=headers, timeout=10).raise_for_status()
     run("UPDATE peer_attempts SET submitted_at = now() WHERE receipt = %s", (receipt,))
 
 

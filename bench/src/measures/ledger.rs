@@ -3,6 +3,7 @@
 //! A job without work is `track_event` where no analytics service is set: a worker claims it and ends it.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use redis::aio::MultiplexedConnection;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Instant, sleep};
 use vouch_common::{
@@ -23,7 +25,7 @@ use crate::{
     figure::{Aim, Figure, median},
     ground::{Ground, Place},
     pgbench::{fill, rate, statement},
-    process::Program,
+    process::{Program, cpu_of_tree},
 };
 
 /// Jobs that one statement inserts.
@@ -32,36 +34,45 @@ const INSERTED_AT_ONCE: usize = 100;
 const HANDED_OUT_AT_ONCE: usize = 500;
 /// Connections that insert.
 const INSERTERS: usize = 2;
-/// Jobs that wait while the ledger is measured.
-const WAITING: usize = 1_000;
+/// Jobs that wait while the ledger is measured: a thousand, besides those that list and worker hold.
+const WAITING: usize = 1_000 + HELD;
+/// Jobs that the list in Redis and the worker may hold.
+const HELD: usize = 4_000 + 1_000;
 /// Jobs that are measured.
-const NOOP_JOBS: usize = 60_000;
+const NOOP_JOBS: usize = 80_000;
 /// The same when it is only to be seen that it runs.
 const NOOP_JOBS_QUICK: usize = 1_000;
 /// How often it is looked how many are done.
-const LOOK: Duration = Duration::from_millis(40);
+const LOOK: Duration = Duration::from_millis(80);
+/// Pause of who inserts, while enough wait.
+const FEED_PAUSE: Duration = Duration::from_millis(1);
 /// Jobs that run at once in the one worker.
-const CONCURRENCY: &str = "events=200";
+const CONCURRENCY: &str = "events=1000";
 
 pub async fn noop(ground: &Ground) -> Result<Vec<Figure>> {
     let (jobs, seconds) = (ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK), ground.amount(8, 1));
-    let mut pairs = Pairs::default();
+    let (mut pairs, mut costs) = (Pairs::default(), Vec::new());
     for _ in 0..ground.runs {
         let ceiling = ceiling(ground, seconds).await?;
-        pairs.push(through_the_worker(ground, WAITING, jobs).await?, ceiling);
+        let run = through_the_worker(ground, WAITING, jobs).await?;
+        pairs.push(run.jobs_per_second, ceiling);
+        costs.push(run);
     }
     let mut figure = pairs.figure("ledger_noop", "jobs/s", Aim::AtLeast(0.7));
     let _ = ground.ledger_noop.set(figure.value);
     figure.notes.push(format!("aim besides: at least 6000 jobs/s; seen {:.0}", figure.value));
+    let cost = |of: fn(&Run) -> f64| 1e6 * median(&costs.iter().map(of).collect::<Vec<_>>());
+    let (servers, worker) = (cost(|run| run.cpu_of_servers), cost(|run| run.cpu_of_worker));
+    figure.notes.push(format!("CPU a job: Postgres and Redis {servers:.0} µs, worker and relay {worker:.0} µs"));
     Ok(vec![figure])
 }
 
 pub async fn noop_behind_many(ground: &Ground) -> Result<Vec<Figure>> {
-    let (many, jobs) = (ground.amount(1_000_000, 5_000), ground.amount(40_000, 1_000));
+    let (many, jobs) = (ground.amount(1_000_000, 8_000), ground.amount(40_000, 1_000));
     let mut pairs = Pairs::default();
     for _ in 0..ground.runs {
         let few = through_the_worker(ground, WAITING, jobs).await?;
-        pairs.push(through_the_worker(ground, many, jobs).await?, few);
+        pairs.push(through_the_worker(ground, many, jobs).await?.jobs_per_second, few.jobs_per_second);
     }
     Ok(vec![pairs.figure("ledger_noop_1m", "jobs/s", Aim::AtLeast(0.9))])
 }
@@ -71,7 +82,7 @@ pub(super) async fn rate_of_noop(ground: &Ground) -> Result<f64> {
     let median_of_runs = async || -> Result<f64> {
         let mut rates = Vec::new();
         for _ in 0..ground.runs {
-            rates.push(through_the_worker(ground, WAITING, ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK)).await?);
+            rates.push(through_the_worker(ground, WAITING, ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK)).await?.jobs_per_second);
         }
         Ok(median(&rates))
     };
@@ -102,13 +113,11 @@ fn cycle() -> Result<String> {
     );
     // Its rows are wanted as two arrays, for the statements that follow.
     let (head, _) = hand_out.split_once("SELECT id AS \"id!\"").context("handing out has another shape")?;
-    let handed = format!("{head} SELECT array_agg(id) AS ids, array_agg(generation) AS generations FROM handed \\gset\n");
-    let taken = |statement: &str, more: &[&str]| {
-        let values: Vec<&str> = [":ids", ":generations"].iter().chain(more).copied().collect();
-        fill(statement, &values)
-    };
-    let claim = taken(&statement("RETURNING jobs.id, jobs.generation, kind, args")?, &["15"]);
-    let end = taken(&statement("DELETE FROM jobs USING unnest")?, &[]);
+    let handed = format!(
+        "{head} SELECT coalesce(array_agg(id), '{{}}') AS ids, coalesce(array_agg(generation), '{{}}') AS generations FROM handed \\gset\n"
+    );
+    let claim = fill(&statement("RETURNING id, generation, kind, args")?, &[":ids", ":generations", "15", "'events'"]);
+    let end = fill(&statement("clock_timestamp(), 'done'")?, &[":ids", ":generations"]);
     let inserts = format!("{};\n", insertion()?).repeat(HANDED_OUT_AT_ONCE / INSERTED_AT_ONCE);
     Ok(format!("{inserts}{handed}{claim};\n{end};\n"))
 }
@@ -133,45 +142,57 @@ fn insertion() -> Result<String> {
     Ok(fill(&statement("INSERT INTO jobs (queue, kind, args, due_at")?, &values.each_ref().map(String::as_str)))
 }
 
-/// Jobs a second from insert to settled, with so many waiting all the time.
-async fn through_the_worker(ground: &Ground, waiting: usize, jobs: usize) -> Result<f64> {
-    let place = ground.place().await?;
-    let insertion: Arc<str> = insertion()?.into();
-    let fed = Arc::new(AtomicUsize::new(0));
-    let feed = async |count: usize| -> Result<()> {
-        let feeders = (0..INSERTERS).map(|_| feed(place.db.clone(), Arc::clone(&insertion), (Arc::clone(&fed), count)));
-        futures_util::future::try_join_all(feeders).await.map(drop)
-    };
-    feed(waiting).await?;
-    place.sql("VACUUM ANALYZE jobs").await?;
-    let worker = place.start_worker(&["--queues", "events", "--concurrency", CONCURRENCY]).await?;
-    let rate = measure(&place, &worker, feed, (waiting, jobs)).await;
-    worker.stop().await?;
-    ground.clear(place).await?;
-    rate
+/// How jobs went through the ledger; CPU in seconds a job.
+struct Run {
+    jobs_per_second: f64,
+    cpu_of_servers: f64,
+    cpu_of_worker: f64,
 }
 
-/// Feeds the ledger so that so many wait, until so many jobs are done.
-async fn measure(
-    place: &Place,
-    worker: &Program,
-    feed: impl AsyncFn(usize) -> Result<()>,
-    (waiting, jobs): (usize, usize),
-) -> Result<f64> {
-    let mut redis = redis::Client::open(place.redis.as_str())?.get_multiplexed_async_connection().await?;
+/// From insert to settled, with so many waiting all the time.
+async fn through_the_worker(ground: &Ground, waiting: usize, jobs: usize) -> Result<Run> {
+    let place = ground.place().await?;
+    let feed = Feed {
+        db: place.db.clone(),
+        redis: redis::Client::open(place.redis.as_str())?.get_multiplexed_async_connection().await?,
+        insertion: insertion()?.into(),
+        fed: AtomicUsize::new(0),
+        wanted: AtomicUsize::new(0),
+    };
+    feed.want(waiting);
+    feed.until_full().await?;
+    place.sql("VACUUM ANALYZE jobs").await?;
+    let worker = place.start_worker(&["--queues", "events", "--concurrency", CONCURRENCY]).await?;
+    let run = tokio::select! {
+        run = measure(&place, &worker, &feed, (waiting, jobs)) => run,
+        fault = feed.for_ever() => fault.map(|never| match never {}),
+    };
+    worker.stop().await?;
+    ground.clear(place).await?;
+    run
+}
+
+/// Keeps so many waiting until so many jobs are done.
+async fn measure(place: &Place, worker: &Program, feed: &Feed, (waiting, jobs): (usize, usize)) -> Result<Run> {
     // A tenth goes by before the clock starts: connections, plans and caches are warm then.
     let warm = jobs / 10;
-    let mut started: Option<(Instant, usize)> = None;
+    let mut started = None;
     loop {
         let done = done(worker).await?;
         match started {
-            None if done >= warm => started = Some((Instant::now(), done)),
-            #[expect(clippy::cast_precision_loss, reason = "a small number")]
-            Some((since, before)) if done >= before + jobs => return Ok((done - before) as f64 / since.elapsed().as_secs_f64()),
+            None if done >= warm => started = Some((Instant::now(), done, place.servers_cpu().await?, cpu_of_tree(worker.pid)?)),
+            Some((since, before, servers, own)) if done >= before + jobs => {
+                #[expect(clippy::cast_precision_loss, reason = "a small number")]
+                let jobs = (done - before) as f64;
+                return Ok(Run {
+                    jobs_per_second: jobs / since.elapsed().as_secs_f64(),
+                    cpu_of_servers: (place.servers_cpu().await? - servers) / jobs,
+                    cpu_of_worker: (cpu_of_tree(worker.pid)? - own) / jobs,
+                });
+            }
             _ => {}
         }
-        feed(done + waiting).await?;
-        redis::cmd("PUBLISH").arg(WAKE_CHANNEL).arg("1").query_async::<()>(&mut redis).await?;
+        feed.want(done + waiting);
         sleep(LOOK).await;
     }
 }
@@ -183,13 +204,43 @@ async fn done(worker: &Program) -> Result<usize> {
     Ok(done as usize)
 }
 
-/// Inserts jobs until so many have been inserted in all.
-async fn feed(db: PgPool, insertion: Arc<str>, (fed, up_to): (Arc<AtomicUsize>, usize)) -> Result<()> {
-    loop {
-        if fed.fetch_add(INSERTED_AT_ONCE, Ordering::SeqCst) >= up_to {
-            fed.fetch_sub(INSERTED_AT_ONCE, Ordering::SeqCst);
-            return Ok(());
+/// What inserts jobs.
+struct Feed {
+    db: PgPool,
+    redis: MultiplexedConnection,
+    insertion: Arc<str>,
+    /// How many have been inserted in all.
+    fed: AtomicUsize,
+    /// How many shall have been.
+    wanted: AtomicUsize,
+}
+
+impl Feed {
+    fn want(&self, count: usize) {
+        self.wanted.store(count, Ordering::SeqCst);
+    }
+
+    /// Inserts until as many have been inserted as are wanted.
+    async fn until_full(&self) -> Result<()> {
+        let feeders = (0..INSERTERS).map(async |_| -> Result<()> {
+            while self.fed.fetch_add(INSERTED_AT_ONCE, Ordering::SeqCst) < self.wanted.load(Ordering::SeqCst) {
+                sqlx::query(AssertSqlSafe(Arc::clone(&self.insertion))).execute(&self.db).await?;
+            }
+            self.fed.fetch_sub(INSERTED_AT_ONCE, Ordering::SeqCst);
+            Ok(())
+        });
+        futures_util::future::try_join_all(feeders).await.map(drop)
+    }
+
+    /// Inserts whenever more are wanted, and wakes the relay.
+    async fn for_ever(&self) -> Result<Infallible> {
+        loop {
+            let before = self.fed.load(Ordering::SeqCst);
+            self.until_full().await?;
+            if self.fed.load(Ordering::SeqCst) > before {
+                redis::cmd("PUBLISH").arg(WAKE_CHANNEL).arg("1").query_async::<()>(&mut self.redis.clone()).await?;
+            }
+            sleep(FEED_PAUSE).await;
         }
-        sqlx::query(AssertSqlSafe(Arc::clone(&insertion))).execute(&db).await?;
     }
 }

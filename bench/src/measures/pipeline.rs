@@ -71,12 +71,13 @@ async fn measure(ground: &Ground, mut place: Place, count: usize) -> Result<f64>
     let (vendor, mail) = place.start_far_sides_in(format, "{}").await?;
     let learners = Learners::register(&place, count + WARM).await?;
     let far_sides = (vendor.addr(), mail.address());
-    let (web, jobs) = (start(&place, far_sides, &web(&place))?, start(&place, far_sides, &JOBS)?);
+    let (mut web, mut jobs) = (start(&place, far_sides, &web(&place))?, start(&place, far_sides, &JOBS)?);
+    let pids = [pid(&web)?, pid(&jobs)?];
     let rate = async {
         let url = format!("http://{}/", place.api);
         patience(START_MAX, "gunicorn to start", async || crate::client().get(&url).send().await.ok()).await?;
         go(&mail, 0, WARM, async |number| learners.submit(number).await).await?;
-        let cost = || -> Result<f64> { Ok(cpu_of_tree(pid(&web)?)? + cpu_of_tree(pid(&jobs)?)?) };
+        let cost = || pids.iter().map(|pid| cpu_of_tree(*pid)).sum::<Result<f64>>();
         let before = cost()?;
         go(&mail, WARM, count, async |number| learners.submit(number).await).await?;
         let approved = place.count("SELECT count(*) FROM peer_attempts WHERE status = 'approved'").await?;
@@ -84,7 +85,12 @@ async fn measure(ground: &Ground, mut place: Place, count: usize) -> Result<f64>
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         Ok::<f64, anyhow::Error>(count as f64 / (cost()? - before))
     };
-    let rate = rate.await.with_context(|| format!("it said: {}", last_lines(&place.folder().join("peer.log"))));
+    let rate = tokio::select! {
+        rate = rate => rate,
+        _ = web.wait() => Err(anyhow::anyhow!("gunicorn has ended")),
+        _ = jobs.wait() => Err(anyhow::anyhow!("Celery has ended")),
+    };
+    let rate = rate.with_context(|| format!("it said: {}", last_lines(&place.folder().join("peer.log"))));
     stop(web).await?;
     stop(jobs).await?;
     vendor.shutdown().await?;
@@ -108,7 +114,7 @@ fn web(place: &Place) -> [String; 9] {
 }
 
 /// A process a core, and two more, for they wait for the vendor.
-const JOBS: [&str; 12] = [
+const JOBS: [&str; 11] = [
     "celery",
     "-A",
     "pipeline",
@@ -120,7 +126,6 @@ const JOBS: [&str; 12] = [
     "--without-heartbeat",
     "--loglevel",
     "ERROR",
-    "--quiet",
 ];
 
 /// Starts a module of Python with the settings of the pipeline.

@@ -6,11 +6,12 @@ use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 use vouch_cli::simulator::Kind;
 
+use super::Pairs;
 use crate::{
     figure::{Aim, Figure, median, quantile},
     ground::{Ground, Place},
     load::{Learners, at_once},
-    process::cpu_of_tree,
+    process::{Program, cpu_of_tree},
 };
 
 /// Learners who submit at once.
@@ -21,26 +22,65 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What is left to do, mails included.
 pub(super) const LEFT: &str = "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM attempts WHERE status <> 'approved')";
 
+/// The queues whose work is done one after the other when the parts are measured, and what waits there.
+const PARTS: [(&str, &str); 3] = [
+    ("photos", "SELECT count(*) FROM jobs WHERE queue = 'photos'"),
+    // The vendor's callback is part of it.
+    ("vendor", "SELECT (SELECT count(*) FROM attempts) - (SELECT count(*) FROM vendor_callbacks)"),
+    ("results,credit,mail,events", LEFT),
+];
+
+/// CPU of the whole way beside the sum of its parts: the same attempts with one part at work at a time.
 pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
-    let (mut rates, mut costs, mut own_costs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pairs, mut rates, mut own_costs, mut parts) = (Pairs::default(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ground.runs {
+        let by_part = measure_parts(ground).await?;
         let way = measure(ground).await?;
         rates.push(way.attempts_per_second);
-        costs.push(way.cpu_of_programs + way.cpu_of_servers);
         own_costs.push(way.cpu_of_programs);
+        pairs.push(1_000.0 * (way.cpu_of_programs + way.cpu_of_servers), 1_000.0 * by_part.iter().sum::<f64>());
+        parts.push(by_part);
     }
     let _ = ground.attempts_per_cpu_second.set(1.0 / median(&own_costs));
-    let rate = median(&rates);
-    let note = format!("CPU an attempt, api, worker, Postgres and Redis together: {:.1} ms", 1_000.0 * median(&costs));
-    Ok(vec![Figure {
-        name: "whole_way",
-        value: rate,
-        unit: "attempts/s",
-        ceiling: None,
-        ratio: rate,
-        aim: Aim::Shown,
-        notes: vec![note],
-    }])
+    let mut figure = pairs.figure("whole_way", "CPU ms", Aim::AtMost(1.3));
+    figure.notes.push(format!("{:.1} attempts/s", median(&rates)));
+    let part = |number: usize| 1_000.0 * median(&parts.iter().map(|by_part| by_part[number]).collect::<Vec<_>>());
+    let (submission, photos, vendor, results) = (part(0), part(1), part(2), part(3));
+    figure.notes.push(format!(
+        "by part: submission {submission:.1} ms, photos {photos:.1} ms, vendor and its callback {vendor:.1} ms, verdict and mails {results:.1} ms"
+    ));
+    Ok(vec![figure])
+}
+
+/// CPU in seconds an attempt of each part, api, worker, Postgres and Redis together: submission, and then each of
+/// [`PARTS`].
+async fn measure_parts(ground: &Ground) -> Result<[f64; 4]> {
+    let count = ground.amount(1_000, 10);
+    let mut place = ground.place().await?;
+    let (vendor, _mail) = place.start_far_sides("{}").await?;
+    let api = place.start_api().await?;
+    let learners = Learners::register(&place, count).await?;
+    let cost = async |worker: Option<&Program>| -> Result<f64> {
+        let of_worker = worker.map_or(Ok(0.0), |worker| cpu_of_tree(worker.pid))?;
+        Ok(cpu_of_tree(api.pid)? + of_worker + place.servers_cpu().await?)
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let attempts = count as f64;
+    let mut costs = [0.0; 4];
+    let before = cost(None).await?;
+    at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
+    costs[0] = (cost(None).await? - before) / attempts;
+    for (cost_of_part, (queues, left)) in costs[1..].iter_mut().zip(PARTS) {
+        let worker = place.start_worker(&["--queues", queues]).await?;
+        let before = cost(Some(&worker)).await?;
+        wait_until_none(&place, left).await?;
+        *cost_of_part = (cost(Some(&worker)).await? - before) / attempts;
+        worker.stop().await?;
+    }
+    api.stop().await?;
+    vendor.shutdown().await?;
+    ground.clear(place).await?;
+    Ok(costs)
 }
 
 /// Attempts for each second of CPU that api and worker use, for who is measured beside it; measured once a run.
@@ -91,7 +131,11 @@ async fn measure(ground: &Ground) -> Result<Way> {
 
 /// Waits until nothing is left to do.
 pub(super) async fn wait_until_done(place: &Place) -> Result<()> {
-    while place.count(LEFT).await? > 0 {
+    wait_until_none(place, LEFT).await
+}
+
+async fn wait_until_none(place: &Place, left: &'static str) -> Result<()> {
+    while place.count(left).await? > 0 {
         sleep(LOOK).await;
     }
     Ok(())
