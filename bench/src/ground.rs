@@ -77,7 +77,8 @@ impl Ground {
         let database = named(&self.postgres, &name);
         let db = PgPoolOptions::new().max_connections(16).connect_lazy(database.as_str())?;
         let mut redis = redis::Client::open(self.redis.as_str())?.get_multiplexed_async_connection().await?;
-        redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
+        // In the background: a peer may have left so much that it takes longer than an answer may.
+        redis::cmd("FLUSHALL").arg("ASYNC").query_async::<()>(&mut redis).await?;
         let place = Place { name, database, redis: self.redis.clone(), db, folder, api: free_address()?, settings: Vec::new() };
         Ok(place)
     }

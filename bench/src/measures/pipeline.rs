@@ -105,12 +105,12 @@ async fn go(mail: &MailCatcher, from: usize, count: usize, submit: impl AsyncFn(
     Ok(())
 }
 
-/// A process a core with a few threads, as gunicorn's pages advise for work that waits a little.
-fn web(place: &Place) -> [String; 9] {
+/// A process a core with a few threads, as gunicorn's pages advise for work that waits a little. It keeps connections
+/// for longer than a client leaves one unused.
+fn web(place: &Place) -> Vec<String> {
     let address = place.api.to_string();
-    let options =
-        ["gunicorn", "--no-control-socket", "--workers", "2", "--threads", "4", "--bind", &address, "pipeline:application"];
-    options.map(ToOwned::to_owned)
+    let words = ["gunicorn", "--no-control-socket", "--workers", "2", "--threads", "4", "--keep-alive", "120", "--bind"];
+    words.into_iter().chain([address.as_str(), "pipeline:application"]).map(ToOwned::to_owned).collect()
 }
 
 /// A process a core, and two more, for they wait for the vendor.

@@ -15,10 +15,11 @@ use vouch_common::{
         ids::{ReceiptId, UserId},
     },
     operations::{OperationError, track_event},
+    store::jobs::Lease,
 };
 
 use crate::{
-    adapters::analytics::AnalyticsError,
+    adapters::analytics::{Analytics, AnalyticsError},
     runtime::job::{Classify, Delivery, Policy, Verdict},
     services::Services,
 };
@@ -42,11 +43,21 @@ pub async fn run(
     user: UserId,
     former: Option<(AnalyticsEvent, ReceiptId)>,
 ) -> Result<(), TrackError> {
-    let (db, lease) = (services.db(), delivery.lease);
-    let Some(analytics) = services.analytics() else {
+    match services.analytics() {
+        // By itself on the heap: a job that has nothing to deliver does not carry the room for it.
+        Some(analytics) => Box::pin(deliver((services, analytics), delivery.lease, user, former)).await,
         // Events are off. What was kept before stays, for the day on which they are on again.
-        return Ok(services.finish(lease).await?);
-    };
+        None => Ok(services.finish(delivery.lease).await?),
+    }
+}
+
+async fn deliver(
+    (services, analytics): (&Services, &Analytics),
+    lease: Lease,
+    user: UserId,
+    former: Option<(AnalyticsEvent, ReceiptId)>,
+) -> Result<(), TrackError> {
+    let db = services.db();
     if let Some((event, receipt)) = former {
         track_event::adopt(db, lease, event, receipt).await?;
         services.wake();

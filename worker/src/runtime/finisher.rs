@@ -55,7 +55,7 @@ impl Finisher {
             // Its group failed: alone it learns why, or succeeds.
             Err(_) => {
                 tracing::debug!(job.id = %lease.job, is_taken, "a job is ended by itself");
-                settle_job::finish(&self.db, lease).await
+                Box::pin(settle_job::finish(&self.db, lease)).await
             }
         }
     }
