@@ -109,7 +109,19 @@ async fn go(mail: &MailCatcher, from: usize, count: usize, submit: impl AsyncFn(
 /// for longer than a client leaves one unused.
 fn web(place: &Place) -> Vec<String> {
     let address = place.api.to_string();
-    let words = ["gunicorn", "--no-control-socket", "--workers", "2", "--threads", "4", "--keep-alive", "120", "--bind"];
+    let words = [
+        "gunicorn",
+        "--no-control-socket",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--keep-alive",
+        "120",
+        "--graceful-timeout",
+        "5",
+        "--bind",
+    ];
     words.into_iter().chain([address.as_str(), "pipeline:application"]).map(ToOwned::to_owned).collect()
 }
 

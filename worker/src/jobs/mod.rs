@@ -64,6 +64,7 @@ pub fn run_window(kind: &str, settings: &Settings) -> Duration {
 /// # Errors
 ///
 /// How it failed and what should be done next; the runner records it.
+#[must_use]
 pub fn run(services: &Services, delivery: Delivery, effect: Effect) -> BoxFuture<'_, Result<(), JobFailure>> {
     match effect {
         Effect::PreparePhotos { receipt } => prepare_photos::run(services, delivery, receipt).err_into().boxed(),
