@@ -144,7 +144,7 @@ impl<C: Claim> Taker<C> {
         }
     }
 
-    /// Waits for a turn to claim, and then for the slots that are free; `None` at `stop`.
+    /// Waits for a turn to claim, and then for the slots that are free; `None` at `stop`, or when nobody receives.
     async fn wait_for_room(&self, stop: &CancellationToken) -> Option<(OwnedSemaphorePermit, Vec<OwnedSemaphorePermit>)> {
         let one = async {
             let turn = Arc::clone(&self.claims).acquire_owned().await.ok()?;
@@ -153,6 +153,8 @@ impl<C: Claim> Taker<C> {
         let (turn, permit) = tokio::select! {
             biased;
             () = stop.cancelled() => return None,
+            // The worker has ended by itself: another has a taker of its own, and what this one took would reach nobody.
+            () = self.sender.closed() => return None,
             one = one => one?,
         };
         // Slots get free in groups: after the first, the others of its group have their turn.
