@@ -64,16 +64,19 @@ pub async fn api(ground: &Ground) -> Result<Vec<Figure>> {
     // A photo of 7 MB is 9.3 MiB as a data URL, and there are two of them.
     let photo = samples::data_url(&padded(samples::bytes("good/face.jpg"), 7_600_000));
     let learners = Learners::register(&place, bodies).await?.sending(&json!({ "face_image": photo, "photo_id_image": photo }));
-    let (mut taken, mut refused) = (0, 0);
-    let answers = futures_util::future::join_all((0..bodies).map(|number| learners.send(number))).await;
-    for status in answers.into_iter().flatten() {
-        if status == 503 { refused += 1 } else { taken += 1 }
+    let (mut taken, mut refused, mut unanswered) = (0, 0, 0);
+    for status in futures_util::future::join_all((0..bodies).map(|number| learners.send(number))).await {
+        match status {
+            Ok(503) => refused += 1,
+            Ok(_) => taken += 1,
+            Err(_) => unanswered += 1,
+        }
     }
     let peak = api.peak_mib()?;
     api.stop().await?;
     ground.clear(place).await?;
     let notes = vec![
-        format!("{idle:.0} MiB before the first; {taken} were taken, {refused} told to come again"),
+        format!("{idle:.0} MiB before the first; {taken} were taken, {refused} told to come again, {unanswered} got no answer"),
         "bounded by VOUCH_BODY_MEMORY".to_owned(),
     ];
     let figure = Figure {
