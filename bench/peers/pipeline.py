@@ -59,11 +59,11 @@ def run(statement, values):
 
 
 def decode(data_url):
-    """The photo in a data URL, if Pillow takes it for one; unlike Vouch it does not look into the picture."""
-    photo = base64.b64decode(data_url.split(",", 1)[1])
+    """The photo in a data URL, read whole and written anew by Pillow, which leaves its metadata behind."""
+    photo, clean = base64.b64decode(data_url.split(",", 1)[1]), io.BytesIO()
     with Image.open(io.BytesIO(photo)) as image:
-        image.verify()
-    return photo
+        image.save(clean, image.format, **({"quality": "keep"} if image.format == "JPEG" else {}))
+    return clean.getvalue()
 
 
 def encrypt(photo, key):
@@ -118,14 +118,20 @@ def submit_to_vendor(task, receipt):
     run("UPDATE peer_attempts SET submitted_at = now() WHERE receipt = %s", (receipt,))
 
 
+MAILS = {
+    "submitted": ("Your photos are here", "your photos have arrived and are being looked at."),
+    "approved": ("You are verified", "your identity has been verified. Nothing is left to do."),
+}
+
+
 @app.task(bind=True, autoretry_for=(OSError, smtplib.SMTPException), retry_backoff=True, max_retries=12)
-def send_mail(task, receipt):
+def send_mail(task, receipt, status):
     address, name = run(
         "SELECT email, full_name FROM peer_attempts JOIN users USING (user_id) WHERE receipt = %s", (receipt,)
     )
-    mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["To"] = "You are verified", "Vouch <vouch@example.com>", address
-    mail.set_content(f"Hello {name},\n\nyour identity has been verified. Nothing is left to do.\n")
+    mail, (subject, text) = EmailMessage(), MAILS[status]
+    mail["Subject"], mail["From"], mail["To"] = subject, "Vouch <vouch@example.com>", address
+    mail.set_content(f"Hello {name},\n\n{text}\n")
     host, port = os.environ["SMTP"].rsplit(":", 1)
     with smtplib.SMTP(host, int(port), timeout=10) as server:
         server.send_message(mail)
@@ -146,6 +152,7 @@ def submit(environ, body):
         (receipt, wrap(photo_id_key), user),
     )
     submit_to_vendor.delay(receipt)
+    send_mail.delay(receipt, "submitted")
     return {"receipt": receipt}
 
 
@@ -158,7 +165,7 @@ def call_back(environ, body):
         (status, body["EdX-ID"]),
     )
     if changed and status == "approved":
-        send_mail.delay(body["EdX-ID"])
+        send_mail.delay(body["EdX-ID"], status)
     return {}
 
 

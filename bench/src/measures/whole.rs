@@ -17,7 +17,7 @@ use crate::{
 /// Learners who submit at once.
 pub(super) const AT_ONCE: usize = 8;
 /// How often it is looked whether all is done.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What is left to do, mails included.
 pub(super) const LEFT: &str = "SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM attempts WHERE status <> 'approved')";
