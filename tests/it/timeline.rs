@@ -1,5 +1,6 @@
 //! The story of an attempt, and what it waits for.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use vouch_common::domain::effect::Queue;
 use vouch_tests::{TestApp, samples, wait_for};
@@ -100,4 +101,23 @@ async fn an_attempt_tells_what_it_waits_for_on_its_way() {
     assert_eq!(waits().await["text"].as_str().map(|text| text.starts_with("Writing to the learner")), Some(true));
     app.start_worker(&[Queue::Mail]);
     wait_for("the mail to be written", async || (app.attempt(&receipt).await["waits_for"] == Value::Null).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_attempt_is_told_as_it_was_at_one_moment() {
+    let app = TestApp::without_worker().await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    let mut change = app.db.begin().await.unwrap();
+    sqlx::query("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE").execute(&mut *change).await.unwrap();
+    let asked = app.api(Method::GET, &format!("attempts/{receipt}"));
+    let answer = tokio::spawn(async move { asked.send().await.unwrap().json::<Value>().await.unwrap() });
+    // By now the attempt itself has been read, and its jobs have not.
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_for("the reader to wait", async || (app.count(waits).await == 1).then_some(())).await;
+    sqlx::query("UPDATE attempts SET status = 'ready'").execute(&mut *change).await.unwrap();
+    sqlx::query("DELETE FROM jobs").execute(&mut *change).await.unwrap();
+    change.commit().await.unwrap();
+    let attempt = answer.await.unwrap();
+    assert_eq!((&attempt["status"], &attempt["jobs"][0]["kind"]), (&json!("created"), &json!("prepare_photos")));
+    assert_eq!(app.attempt(&receipt).await["jobs"], json!([]), "what is read later knows of it");
 }

@@ -42,7 +42,8 @@ pub struct AttemptView {
 ///
 /// When the database is away.
 pub async fn read(db: &Db, receipt: ReceiptId, now: DateTime<Utc>) -> Result<Option<AttemptView>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    // One moment: an attempt must not be told with jobs that came after what is told of it.
+    let mut conn = db.snapshot().await?;
     let Some(attempt) = attempts::find(&mut conn, receipt).await? else { return Ok(None) };
     let copy_id_photo_from = match attempt.copy_id_photo_from {
         Some(lender) => attempts::receipt_of(&mut conn, lender).await?,
