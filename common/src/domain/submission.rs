@@ -209,13 +209,8 @@ fn decode_data_url(text: &str) -> Result<Vec<u8>, Refusal> {
     }
     // What a second comma cuts off was never part of the photo.
     let data = data.split(',').next().unwrap_or_default();
-    let decoded = if data.bytes().any(|byte| byte.is_ascii_whitespace()) {
-        let dense: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        BASE64.decode(dense)
-    } else {
-        BASE64.decode(data)
-    };
-    decoded.map_err(|_| Refusal::InvalidPhoto)
+    let dense = || -> Vec<u8> { data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect() };
+    BASE64.decode(data).or_else(|_| BASE64.decode(dense())).map_err(|_| Refusal::InvalidPhoto)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::super::PhotoFault;
 
 const LOOKUP_BITS: u32 = 9;
 const CODE_BITS_MAX: usize = 16;
+const CODE_AND_NUMBER_BITS_MAX: u32 = 31;
 
 /// The codes of one Huffman table.
 pub(super) struct Huffman {
@@ -52,12 +53,16 @@ impl Huffman {
     }
 
     /// Finds the code at the start of the next 16 bits: its length in bits and its symbol.
+    #[inline]
     fn find(&self, next: u16) -> Option<(u32, u8)> {
         let entry = *self.lookup.get(usize::from(next >> (16 - LOOKUP_BITS)))?;
         let [length, symbol] = entry.to_be_bytes();
-        if length != 0 {
-            return Some((u32::from(length), symbol));
-        }
+        if length != 0 { Some((u32::from(length), symbol)) } else { self.find_long(next) }
+    }
+
+    /// The same for a code that is longer than the lookup's.
+    #[cold]
+    fn find_long(&self, next: u16) -> Option<(u32, u8)> {
         let next = u32::from(next);
         let (length, (_, shift)) = (0_u32..)
             .zip(self.ends.iter().zip(&self.shifts))
@@ -83,7 +88,7 @@ fn fill_lookup(lookup: &mut [u16], code: u32, length: u32, symbol: u8) {
 /// Hands out the bits of one restart interval and refuses to go beyond its end.
 pub(super) struct Bits<'a> {
     rest: &'a [u8],
-    /// Bits waiting, the next one highest; zeros below them.
+    /// Bits waiting, the next one highest; below them what `rest` starts with, or zeros.
     waiting: u64,
     waiting_count: u32,
 }
@@ -95,17 +100,34 @@ impl<'a> Bits<'a> {
     }
 
     /// Takes one Huffman code and returns its symbol.
+    #[inline]
     pub(super) fn symbol(&mut self, table: &Huffman) -> Result<u8, PhotoFault> {
-        if self.waiting_count < 16 {
-            self.fill();
-        }
-        let next = u16::try_from(self.waiting >> 48).map_err(|_| PhotoFault::Damaged)?;
-        let (length, symbol) = table.find(next).ok_or(PhotoFault::Damaged)?;
+        let (length, symbol) = self.look(table)?;
         self.skip(length)?;
         Ok(symbol)
     }
 
+    /// Takes one Huffman code and the number after it, whose length is the lower half of the code's symbol; returns
+    /// the symbol.
+    #[inline]
+    pub(super) fn coefficient(&mut self, table: &Huffman) -> Result<u8, PhotoFault> {
+        let (length, symbol) = self.look(table)?;
+        self.skip(length + u32::from(symbol & 15))?;
+        Ok(symbol)
+    }
+
+    /// The next code's length and symbol; nothing is taken, and a number after the code waits, too.
+    #[inline]
+    fn look(&mut self, table: &Huffman) -> Result<(u32, u8), PhotoFault> {
+        if self.waiting_count < CODE_AND_NUMBER_BITS_MAX {
+            self.fill();
+        }
+        let next = u16::try_from(self.waiting >> 48).map_err(|_| PhotoFault::Damaged)?;
+        table.find(next).ok_or(PhotoFault::Damaged)
+    }
+
     /// Takes `count` bits, 0 to 16, as a number.
+    #[inline]
     pub(super) fn number(&mut self, count: u8) -> Result<u32, PhotoFault> {
         let count = u32::from(count);
         if count == 0 {
@@ -124,13 +146,29 @@ impl<'a> Bits<'a> {
         if self.rest.is_empty() && self.waiting_count < 8 { Ok(()) } else { Err(PhotoFault::Damaged) }
     }
 
+    #[inline]
     fn skip(&mut self, count: u32) -> Result<(), PhotoFault> {
         self.waiting_count = self.waiting_count.checked_sub(count).ok_or(PhotoFault::Damaged)?;
         self.waiting <<= count;
         Ok(())
     }
 
+    /// Lets more than 56 bits wait, or all that are left.
     fn fill(&mut self) {
+        if let Some(next) = self.rest.first_chunk() {
+            let next = u64::from_be_bytes(*next);
+            if !has_marker_byte(next) {
+                let taken = (u64::BITS - self.waiting_count) / 8;
+                self.waiting |= next.checked_shr(self.waiting_count).unwrap_or(0);
+                self.waiting_count += 8 * taken;
+                self.rest = self.rest.get(taken as usize..).unwrap_or_default();
+                return;
+            }
+        }
+        self.fill_by_byte();
+    }
+
+    fn fill_by_byte(&mut self) {
         while self.waiting_count <= 56 {
             let (byte, rest) = match self.rest {
                 // A data byte of FF is followed by a stuffed zero.
@@ -143,4 +181,13 @@ impl<'a> Bits<'a> {
             self.waiting_count += 8;
         }
     }
+}
+
+/// Whether one of the eight bytes is FF, so that a stuffed zero may follow.
+#[inline]
+const fn has_marker_byte(bytes: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xFF;
+    // The usual trick finds a byte of zero, which is one of FF turned over.
+    let bytes = !bytes;
+    bytes.wrapping_sub(ONES) & !bytes & (ONES << 7) != 0
 }

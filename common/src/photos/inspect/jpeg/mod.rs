@@ -72,9 +72,8 @@ fn split_segment(bytes: &[u8]) -> Result<(&[u8], &[u8]), PhotoFault> {
 
 /// Returns a scan's data, restart markers and stuffed zeros included, and what follows it.
 fn split_scan(bytes: &[u8]) -> Result<(&[u8], &[u8]), PhotoFault> {
-    bytes
-        .windows(2)
-        .position(|pair| matches!(pair, [0xFF, next] if !matches!(next, 0x00 | 0xD0..=0xD7)))
+    memchr::memchr_iter(0xFF, bytes)
+        .find(|at| !matches!(bytes.get(at + 1), None | Some(0x00 | 0xD0..=0xD7)))
         .and_then(|at| bytes.split_at_checked(at))
         .ok_or(PhotoFault::Damaged)
 }

@@ -64,7 +64,7 @@ pub(super) fn walk(
 
 /// Returns the bytes up to the next restart marker, the marker's number and what follows.
 fn split_interval(bytes: &[u8]) -> (&[u8], Option<u8>, &[u8]) {
-    let at = bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xD0..=0xD7]));
+    let at = memchr::memchr_iter(0xFF, bytes).find(|at| matches!(bytes.get(at + 1), Some(0xD0..=0xD7)));
     match at.and_then(|at| bytes.split_at_checked(at)) {
         Some((before, [_, marker, after @ ..])) => (before, Some(marker & 7), after),
         _ => (bytes, None, &[]),
@@ -219,7 +219,7 @@ impl<'a> Pass<'a> {
         let table = self.tables.ac(part.ac)?;
         let mut at: u8 = 1;
         while at < 64 {
-            let symbol = bits.symbol(table)?;
+            let symbol = bits.coefficient(table)?;
             let (zeros, length) = (symbol >> 4, symbol & 15);
             match (zeros, length) {
                 (0, 0) => return Ok(()),
@@ -230,7 +230,6 @@ impl<'a> Pass<'a> {
                     if at > 63 {
                         return Err(PhotoFault::Damaged);
                     }
-                    bits.number(length)?;
                     at += 1;
                 }
             }
@@ -246,7 +245,7 @@ impl<'a> Pass<'a> {
         let table = self.tables.ac(part.ac)?;
         let mut at = self.header.first;
         while at <= self.header.last {
-            let symbol = bits.symbol(table)?;
+            let symbol = bits.coefficient(table)?;
             let (zeros, length) = (symbol >> 4, symbol & 15);
             match (zeros, length) {
                 (15, 0) => at += 16,
@@ -260,7 +259,6 @@ impl<'a> Pass<'a> {
                     if at > self.header.last {
                         return Err(PhotoFault::Damaged);
                     }
-                    bits.number(length)?;
                     *block |= 1 << at;
                     at += 1;
                 }
