@@ -107,7 +107,7 @@ async fn photos_that_were_swapped_or_changed_in_the_store_are_refused_by_the_ven
         app.wait_for_status(&other, "ready").await;
         app.stop_worker().await;
         let path_of = |folder: &str, receipt: &str| {
-            let is_it = |path: &std::path::PathBuf| path.to_string_lossy().contains(&format!("/{folder}/{receipt}/"));
+            let is_it = |path: &std::path::PathBuf| path.to_string_lossy().contains(&samples::stored(folder, receipt, ""));
             app.objects().into_iter().find(is_it).unwrap()
         };
         let (face, photo_id) = (path_of("face", &receipt), path_of("photo_id", &receipt));

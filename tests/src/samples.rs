@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use vouch_common::{domain::ids::ReceiptId, photos::names};
 
 pub const COURSE: &str = "course-v1:edX+DemoX+Fall";
 pub const USAGE: &str = "i4x://edX/DemoX/edx-reverification-block/midterm";
@@ -40,4 +41,10 @@ pub fn course() -> Value {
         "credit": { "enabled": true, "providers": [{ "id": "u", "display_name": "Utopia University" }],
                     "requirements": [{ "namespace": "reverification", "name": USAGE, "display_name": "Midterm", "criteria": {} }] },
     })
+}
+
+/// The name of an object of a receipt, as Vouch stores it.
+pub fn stored(folder: &str, receipt: &str, last: &str) -> String {
+    let id = ReceiptId::parse(receipt).expect("a receipt");
+    format!("{}/{receipt}_{last}", names::shelf(folder, id))
 }

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 use url::Url;
 use vouch_common::{
     adapters::objects::Objects,
-    domain::ids::ReceiptId,
+    domain::{ids::ReceiptId, photo::PhotoKind},
     photos::{
         keys::MasterKeys,
+        names,
         seal::{seal, with_context},
     },
 };
@@ -72,11 +73,11 @@ async fn in_one_loop(place: &Place, count: usize) -> Result<f64> {
     for _ in 0..count {
         let fields: Value = serde_json::from_str(&body)?;
         let receipt = ReceiptId(uuid::Uuid::new_v4());
-        for (kind, field) in [("face", "face_image"), ("photo_id", "photo_id_image")] {
+        for (kind, field) in [(PhotoKind::Face, "face_image"), (PhotoKind::PhotoId, "photo_id_image")] {
             let (_, coded) = fields[field].as_str().and_then(|url| url.split_once(',')).context("no data URL")?;
             let plain = STANDARD.decode(coded)?;
-            let sealed = with_context(receipt, kind, |context| seal(&keys, context, &plain))?;
-            objects.put(&format!("uploads/{receipt}/{kind}"), sealed).await?;
+            let sealed = with_context(receipt, kind.as_str(), |context| seal(&keys, context, &plain))?;
+            objects.put(&names::upload(receipt, kind), sealed).await?;
         }
         // It writes nothing, but asks for a number, and so is flushed like any other.
         sqlx::query("SELECT pg_current_xact_id()::text").execute(&mut db).await?;

@@ -131,8 +131,8 @@ async fn no_address_of_a_photo_leads_out_of_the_photos() {
         "/photos/%2fetc%2fpasswd",
         "/photos/outside%00",
         "/photos/outside",
-        &format!("/photos/uploads/{receipt}/face"),
-        &format!("/photos/face/{RECEIPT}/1-1"),
+        &format!("/photos/{}", samples::stored("uploads", &receipt, "face")),
+        &format!("/photos/{}", samples::stored("face", RECEIPT, "1-1")),
     ] {
         for query in ["", "?expires=99999999999&signature=AAAA", "?expires=&signature="] {
             let heard = raw(&app, &format!("GET {path}{query} HTTP/1.1\r\nHost: vouch\r\nConnection: close\r\n\r\n")).await;

@@ -77,7 +77,7 @@ fn address(app: &TestApp, path: &str) -> String {
     for (place, value) in [
         ("*course", format!("{course}/")),
         ("*checkpoint", format!("{course}/{}/", percent(samples::USAGE))),
-        ("*name", format!("face/{RECEIPT}/1-1")),
+        ("*name", samples::stored("face", RECEIPT, "1-1")),
         ("*screen", "overview".to_owned()),
         (":access_point", "enrollment".to_owned()),
         (":message_key", "default".to_owned()),

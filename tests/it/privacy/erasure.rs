@@ -80,14 +80,15 @@ async fn plant(app: &TestApp, user: i64) -> [String; 2] {
         receipts.push(vouch_tests::receipt(&sent));
     }
     let [decided, open] = [&receipts[0], &receipts[1]];
-    for object in [format!("face/{decided}/1-1"), format!("photo_id/{decided}/1-1")] {
+    let [face, photo_id] = ["face", "photo_id"].map(|kind| samples::stored(kind, decided, "1-1"));
+    for object in [&face, &photo_id] {
         let path = app.folder.path().join(object);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, MARKER).unwrap();
     }
     app.sql(&format!(
-        "UPDATE attempts SET status = 'approved', face_upload = NULL, photo_id_upload = NULL, face_object = 'face/{decided}/1-1',
-                photo_id_object = 'photo_id/{decided}/1-1', face_key = '{MARKER}', photo_id_key = '{MARKER}', error_msg = '{MARKER}'
+        "UPDATE attempts SET status = 'approved', face_upload = NULL, photo_id_upload = NULL, face_object = '{face}',
+                photo_id_object = '{photo_id}', face_key = '{MARKER}', photo_id_key = '{MARKER}', error_msg = '{MARKER}'
          WHERE receipt_id = '{decided}'"
     ))
     .await;
@@ -308,7 +309,7 @@ async fn what_a_worker_had_in_its_hands_is_looked_for_once_more_before_the_recei
     let services = app.services();
     run_once(&app, &services, erasure).await.unwrap();
     assert_eq!(shown(&app, erasure).await["status"], "running");
-    let late = app.folder.path().join(format!("face/{}/9-9", receipts[1]));
+    let late = app.folder.path().join(samples::stored("face", &receipts[1], "9-9"));
     std::fs::create_dir_all(late.parent().unwrap()).unwrap();
     std::fs::write(&late, MARKER).unwrap();
     app.sql("UPDATE erasures SET quiet_at = now()").await;

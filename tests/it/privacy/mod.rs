@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vouch_common::config::{Program, Settings, Source};
-use vouch_tests::{TestApp, proxy::Proxy};
+use vouch_tests::{TestApp, proxy::Proxy, samples};
 use vouch_worker::services::Services;
 
 /// An attempt in the tables, with objects in the store.
@@ -23,7 +23,7 @@ struct Planted {
 /// Plants an attempt of learner 7 that was created and last changed at these moments, with both photos.
 async fn plant(app: &TestApp, status: &str, created_at: DateTime<Utc>, updated_at: DateTime<Utc>) -> Planted {
     let receipt = Uuid::new_v4().to_string();
-    let objects = [format!("face/{receipt}/1-1"), format!("photo_id/{receipt}/1-1")];
+    let objects = ["face", "photo_id"].map(|kind| samples::stored(kind, &receipt, "1-1"));
     for object in &objects {
         let path = app.folder.path().join(object);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -48,7 +48,7 @@ async fn photos(app: &TestApp, planted: &Planted) -> Vec<&'static str> {
         let sql =
             format!("SELECT count(*) FROM attempts WHERE id = {} AND {kind}_object IS NOT NULL AND {kind}_key <> ''", planted.id);
         let is_named = app.count(&sql).await == 1;
-        let lies_there = app.folder.path().join(format!("{kind}/{}/1-1", planted.receipt)).exists();
+        let lies_there = app.folder.path().join(samples::stored(kind, &planted.receipt, "1-1")).exists();
         assert_eq!(is_named, lies_there, "{kind}");
         if is_named {
             found.push(kind);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::json;
 use vouch_common::config::{Program, Settings, Source};
-use vouch_tests::{TestApp, answer, wait_for};
+use vouch_tests::{TestApp, answer, samples, wait_for};
 
 use super::{photos, plant, purge};
 
@@ -19,7 +19,7 @@ async fn photos_go_their_days_after_the_decision_and_the_decision_stays() {
     let approved = plant(&app, "approved", day(40), day(29)).await;
     let services = app.services();
     assert_eq!(purge(&services).await, 0);
-    let link = services.objects().link(&format!("face/{}/1-1", denied.receipt), app.now()).await.unwrap();
+    let link = services.objects().link(&samples::stored("face", &denied.receipt, "1-1"), app.now()).await.unwrap();
     assert_eq!(app.client.get(link.clone()).send().await.unwrap().status(), 200);
     app.clock.advance(TimeDelta::days(2));
     purge(&services).await;

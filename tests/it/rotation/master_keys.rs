@@ -5,7 +5,7 @@ use std::process::Stdio;
 use reqwest::Method;
 use serde_json::json;
 use vouch_common::domain::effect::Queue;
-use vouch_tests::{TestApp, wait_for};
+use vouch_tests::{TestApp, samples, wait_for};
 
 use super::{keys, open_all, plant, rewrap, set, status};
 use crate::{cli::run, processes};
@@ -116,11 +116,11 @@ async fn a_key_that_is_missed_is_named_at_start_and_by_status_its_jobs_die_and_g
 async fn what_can_not_be_opened_and_what_is_not_there_is_told_and_holds_up_nothing_else() {
     let app = TestApp::without_worker().await;
     let [torn, lost, whole] = [plant(&app, 1).await, plant(&app, 2).await, plant(&app, 3).await];
-    let face = app.folder.path().join(format!("uploads/{torn}/face"));
+    let face = app.folder.path().join(samples::stored("uploads", &torn, "face"));
     let mut bytes = std::fs::read(&face).unwrap();
     bytes[30] ^= 1;
     std::fs::write(&face, bytes).unwrap();
-    std::fs::remove_file(app.folder.path().join(format!("uploads/{lost}/photo_id"))).unwrap();
+    std::fs::remove_file(app.folder.path().join(samples::stored("uploads", &lost, "photo_id"))).unwrap();
     rewrap(&app, &["m2", "m1"]).await.refused(6, "4 are sealed anew; 2 are left: 1 can't be opened, 1 are not in the store");
     assert_eq!(status(&app, &["m2", "m1"]).await, ["m2 newest 1 3", "m1 needed 2 0"]);
     let noted = format!("SELECT count(*) FROM attempts WHERE receipt_id = '{whole}' AND upload_master_key = 'm2'");

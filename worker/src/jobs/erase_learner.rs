@@ -76,9 +76,11 @@ async fn empty_attempts(services: &Services, erasure: ErasureId, user: UserId) -
 /// All that lies under a receipt, named by a row or not: a worker that lost its job may have stored it.
 async fn delete_objects(services: &Services, receipt: ReceiptId) -> Result<(), EraseError> {
     for folder in names::FOLDERS {
-        let mut objects = services.objects().list(&format!("{folder}/{receipt}"));
+        let mut objects = services.objects().list(&names::shelf(folder, receipt));
         while let Some(object) = objects.try_next().await? {
-            services.objects().delete(&object.name).await?;
+            if names::receipt_of(&object.name) == Some(receipt.0) {
+                services.objects().delete(&object.name).await?;
+            }
         }
     }
     Ok(())
