@@ -1,10 +1,11 @@
 //! Bodies of bounded size.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::BoxStream};
 use poem::{Body, Request, http::StatusCode};
+use tokio::time::timeout;
 
 use crate::{error::Fault, limits::Room, state::AppState};
 
@@ -12,6 +13,11 @@ use crate::{error::Fault, limits::Room, state::AppState};
 const SMALL_BYTES: usize = 64 * 1024;
 /// How long a body may take where no setting says it.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// How long the client of a refused body may go on sending before its connection is cut.
+const LINGER_MAX: Duration = Duration::from_secs(30);
+
+/// A body as it comes in.
+type Chunks = BoxStream<'static, io::Result<Bytes>>;
 
 /// Reads a whole body of at most `bytes_max`, for as long as the settings let it come.
 ///
@@ -24,15 +30,15 @@ pub async fn read(request: &Request, body: Body, bytes_max: usize) -> Result<Byt
     read_within(request, body, bytes_max, limits.map_or(PATIENCE, |limits| limits.body_timeout)).await
 }
 
-async fn collect(request: &Request, body: Body, bytes_max: usize) -> Result<Bytes, Fault> {
+async fn collect(request: &Request, body: &mut Chunks, bytes_max: usize) -> Result<Bytes, Fault> {
     let too_large = || Fault::too_large(format!("The request must not be larger than {}.", size(bytes_max)));
     let announced = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > bytes_max) {
         return Err(too_large());
     }
     let mut room = (bytes_max > SMALL_BYTES).then(|| Room::of(request));
-    let (mut stream, mut read) = (body.into_bytes_stream(), Vec::new());
-    while let Some(chunk) = stream.next().await {
+    let mut read = Vec::new();
+    while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_| Fault::bad_request("The request broke off before its end."))?;
         let bytes = read.len() + chunk.len();
         if bytes > bytes_max {
@@ -44,6 +50,17 @@ async fn collect(request: &Request, body: Body, bytes_max: usize) -> Result<Byte
         read.extend_from_slice(&chunk);
     }
     Ok(read.into())
+}
+
+/// Lets go by what still comes of a refused body, up to so many bytes: a connection that is closed while its client
+/// sends is cut, and the client hears no answer.
+async fn discard(mut body: Chunks, bytes_max: usize) {
+    let mut bytes = 0;
+    while bytes < bytes_max
+        && let Some(Ok(chunk)) = body.next().await
+    {
+        bytes += chunk.len();
+    }
 }
 
 /// Lets no request of more than `bytes_max` reach a handler.
@@ -67,8 +84,15 @@ pub async fn bounded(mut request: Request, bytes_max: usize) -> Result<Request, 
 ///
 /// Those of [`read`]; 408 when it takes longer.
 pub async fn read_within(request: &Request, body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes, Fault> {
-    let too_slow = |_| Fault::Refused(StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive.".to_owned());
-    tokio::time::timeout(patience, collect(request, body, bytes_max)).await.map_err(too_slow)?
+    let mut body = body.into_bytes_stream().boxed();
+    let Ok(collected) = timeout(patience, collect(request, &mut body, bytes_max)).await else {
+        return Err(Fault::Refused(StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive.".to_owned()));
+    };
+    // Who waits to be asked for the body is not asked.
+    if collected.is_err() && request.header("expect").is_none() {
+        let _ = timeout(LINGER_MAX, discard(body, bytes_max)).await;
+    }
+    collected
 }
 
 fn size(bytes: usize) -> String {

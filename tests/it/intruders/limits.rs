@@ -257,6 +257,9 @@ async fn without_room_for_a_body_a_submission_is_asked_to_come_again_and_room_co
     })
     .await;
     assert_eq!(refused.headers()["retry-after"], "5");
+    // Who sends much hears it too, and is not cut off.
+    let much = json!({ "face_image": "x".repeat(20 * 1024 * 1024) });
+    assert_eq!(app.submission(8, &much).send().await.unwrap().status(), 503);
     // Small bodies need no room.
     assert_eq!(app.api(reqwest::Method::GET, "me").send().await.unwrap().status(), 200);
     drop(hoarder);
