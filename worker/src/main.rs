@@ -18,6 +18,10 @@ use vouch_worker::{
     status,
 };
 
+/// A job without work costs a sixth less CPU than with the system's allocator (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Vouch's jobs: photos, the vendor, verdicts, credit, mail, events, upkeep.
 #[derive(Debug, Parser)]
 #[command(name = "vouch-worker", version)]
