@@ -4,3 +4,4 @@ mod library;
 mod limits;
 mod own_redis;
 mod redis_faults;
+mod taker;
