@@ -52,7 +52,7 @@ pub mod users;
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, Transaction,
+    ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -64,9 +64,6 @@ pub type Connection = PgConnection;
 
 /// How long a caller waits for a free connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection that nobody uses counts as alive: the pool has asked the server when it was given back, and
-/// to ask again each time that one is taken costs a round trip for nothing.
-const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -91,15 +88,7 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|conn, meta| {
-                Box::pin(async move {
-                    if meta.idle_for >= TRUSTED {
-                        conn.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
+            .test_before_acquire(true)
             .connect_lazy_with(options);
         Ok(Self { pool, keeps_events: false })
     }
