@@ -7,6 +7,7 @@ use super::super::PhotoFault;
 
 const LOOKUP_BITS: u32 = 9;
 const CODE_BITS_MAX: usize = 16;
+/// A code of 16 bits and, after it, a number of 15.
 const CODE_AND_NUMBER_BITS_MAX: u32 = 31;
 
 /// The codes of one Huffman table.
@@ -190,4 +191,34 @@ const fn has_marker_byte(bytes: u64) -> bool {
     // The usual trick finds a byte of zero, which is one of FF turned over.
     let bytes = !bytes;
     bytes.wrapping_sub(ONES) & !bytes & (ONES << 7) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bits_come_in_their_order_however_many_are_stuffed(
+            bytes in prop::collection::vec(prop_oneof![4 => any::<u8>(), 1 => Just(0xFF)], 0..80),
+            lengths in prop::collection::vec(1_u8..=16, 0..80),
+        ) {
+            let stuffed: Vec<u8> =
+                bytes.iter().flat_map(|byte| if *byte == 0xFF { vec![0xFF, 0] } else { vec![*byte] }).collect();
+            let mut left: Vec<u32> =
+                bytes.iter().flat_map(|byte| (0..8).rev().map(move |place| u32::from(byte >> place & 1))).collect();
+            let mut bits = Bits::new(&stuffed);
+            for length in lengths {
+                if usize::from(length) > left.len() {
+                    prop_assert!(bits.number(length).is_err());
+                    return Ok(());
+                }
+                let wanted = left.drain(..usize::from(length)).fold(0, |number, bit| number * 2 + bit);
+                prop_assert_eq!(bits.number(length).ok(), Some(wanted));
+            }
+            prop_assert_eq!(bits.finish().is_ok(), left.len() < 8);
+        }
+    }
 }
