@@ -82,7 +82,8 @@ pub async fn bounded(mut request: Request, bytes_max: usize) -> Result<Request, 
 ///
 /// # Errors
 ///
-/// Those of [`read`]; 408 when it takes longer.
+/// Those of [`read`], once the client has sent the rest or 30 s are over, so that it hears them; 408 when it
+/// takes longer.
 pub async fn read_within(request: &Request, body: Body, bytes_max: usize, patience: Duration) -> Result<Bytes, Fault> {
     let mut body = body.into_bytes_stream().boxed();
     let Ok(collected) = timeout(patience, collect(request, &mut body, bytes_max)).await else {
