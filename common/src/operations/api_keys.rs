@@ -34,7 +34,7 @@ pub async fn create(
     now: DateTime<Utc>,
 ) -> Result<Secret, OperationError> {
     let key = format!("vk_{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()));
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let digest = digest(&key);
     api_keys::insert(&mut conn, &NewApiKey { name, digest: &digest, scopes, created_at: now, expires_at }).await?;
     Ok(Secret::new(key))
@@ -48,7 +48,7 @@ pub async fn create(
 ///
 /// When the database is away.
 pub async fn recognise(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<LiveKey>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let found = api_keys::find_live(&mut conn, &digest(key), now).await?;
     let since = now - USE_NOTED_EVERY;
     if let Some(live) = found.as_ref().filter(|live| live.last_used_at.is_none_or(|used| used <= since)) {
@@ -66,7 +66,7 @@ pub async fn recognise(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<
 ///
 /// When the database is away.
 pub async fn list(db: &Db) -> Result<Vec<ApiKeyView>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(api_keys::list(&mut conn).await?)
 }
 
@@ -76,7 +76,7 @@ pub async fn list(db: &Db) -> Result<Vec<ApiKeyView>, OperationError> {
 ///
 /// When the database is away.
 pub async fn revoke(db: &Db, id: i64, now: DateTime<Utc>) -> Result<bool, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(api_keys::revoke(&mut conn, id, now).await?)
 }
 

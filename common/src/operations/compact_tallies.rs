@@ -9,6 +9,6 @@ use crate::store::{Db, error_groups};
 ///
 /// When the database is away; the tallies are right anyway, and more.
 pub async fn compact(db: &Db) -> Result<i64, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(error_groups::compact(&mut conn).await?)
 }

@@ -27,7 +27,7 @@ pub struct OrderFacts {
 ///
 /// When the database is away.
 pub async fn load_facts(db: &Db, who: &Submitter, course: &CourseKey) -> Result<OrderFacts, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(OrderFacts {
         learner: users::find(&mut conn, who.user).await?.or_else(|| who.profile.clone()),
         course_name: courses::find_name(&mut conn, course.as_str()).await?,
@@ -43,7 +43,7 @@ pub async fn load_facts(db: &Db, who: &Submitter, course: &CourseKey) -> Result<
 /// When the database is away.
 pub async fn register(db: &Db, who: &Submitter, now: DateTime<Utc>) -> Result<(), OperationError> {
     if let Some(profile) = &who.profile {
-        let mut conn = db.pool().acquire().await?;
+        let mut conn = db.acquire().await?;
         users::ensure(&mut conn, profile, now).await?;
     }
     Ok(())

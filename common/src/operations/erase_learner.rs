@@ -43,7 +43,7 @@ const BATCH: i64 = 100;
 pub async fn end_attempts(db: &Db, (erasure, user): (ErasureId, UserId), now: DateTime<Utc>) -> Result<(), OperationError> {
     let mut after = AttemptId(0);
     loop {
-        let mut conn = db.pool().acquire().await?;
+        let mut conn = db.acquire().await?;
         let batch = erase_rows::list_attempts(&mut conn, user, after, BATCH).await?;
         drop(conn);
         let Some(last) = batch.last() else { break };
@@ -96,7 +96,7 @@ async fn end_attempt(db: &Db, receipt: ReceiptId, now: DateTime<Utc>) -> Result<
 ///
 /// When the database is away.
 pub async fn list_receipts(db: &Db, user: UserId, after: AttemptId) -> Result<Vec<(AttemptId, ReceiptId)>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let attempts = erase_rows::list_attempts(&mut conn, user, after, BATCH).await?;
     Ok(attempts.into_iter().map(|attempt| (attempt.id, attempt.receipt)).collect())
 }

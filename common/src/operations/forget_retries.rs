@@ -18,7 +18,7 @@ const BATCHES_MAX: usize = 100;
 pub async fn forget(db: &Db, now: DateTime<Utc>) -> Result<u64, OperationError> {
     let mut forgotten = 0;
     for _ in 0..BATCHES_MAX {
-        let mut conn = db.pool().acquire().await?;
+        let mut conn = db.acquire().await?;
         match retries::purge(&mut conn, now - KEPT_FOR).await? {
             0 => break,
             some => forgotten += some,

@@ -28,7 +28,7 @@ pub const BATCH_MAX: i64 = 500;
 ///
 /// When the database is away; ask again later.
 pub async fn find_due(db: &Db, wanted: &[Queue]) -> Result<Vec<Queue>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(queues::list_with_due(&mut conn, wanted).await?)
 }
 
@@ -39,7 +39,7 @@ pub async fn find_due(db: &Db, wanted: &[Queue]) -> Result<Vec<Queue>, Operation
 /// When the database is away; nothing was handed out, or it falls due again by itself.
 pub async fn hand_out(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, OperationError> {
     let limit = limit.min(BATCH_MAX);
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let handed = jobs::hand_out(&mut conn, queue, limit, DISPATCH_WINDOW, false).await?;
     drop(conn);
     // Mostly there is no brake, and one statement does it. Nothing came: perhaps there is one.
@@ -84,7 +84,7 @@ async fn hand_out_braked(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut,
 ///
 /// When the database is away; the jobs fall due again after [`DISPATCH_WINDOW`].
 pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(jobs::take_back(&mut conn, leases).await?)
 }
 
@@ -94,7 +94,7 @@ pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError>
 ///
 /// When the database is away; nothing is ours.
 pub async fn claim(db: &Db, queue: Queue, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(jobs::claim(&mut conn, queue, leases, window).await?)
 }
 
@@ -105,7 +105,7 @@ pub async fn claim(db: &Db, queue: Queue, leases: &[Lease], window: Duration) ->
 ///
 /// When the database is away; try again before the leases end.
 pub async fn renew(db: &Db, leases: &[(Lease, Duration)], lease: Duration) -> Result<u64, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(jobs::renew(&mut conn, leases, lease).await?)
 }
 
@@ -115,7 +115,7 @@ pub async fn renew(db: &Db, leases: &[(Lease, Duration)], lease: Duration) -> Re
 ///
 /// When the database is away.
 pub async fn take_tick(db: &Db, task: &str, period: Duration) -> Result<bool, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(schedule::take_tick(&mut conn, task, period).await?)
 }
 
@@ -125,6 +125,6 @@ pub async fn take_tick(db: &Db, task: &str, period: Duration) -> Result<bool, Op
 ///
 /// When the database is away.
 pub async fn depths(db: &Db) -> Result<Vec<QueueDepth>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(job_views::depths(&mut conn).await?)
 }

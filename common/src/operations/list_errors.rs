@@ -13,6 +13,6 @@ use crate::store::{
 ///
 /// When the database is away.
 pub async fn list(db: &Db, filter: &GroupFilter, limit: i64) -> Result<Vec<ErrorGroup>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(error_groups::list(&mut conn, filter, limit).await?)
 }

@@ -47,7 +47,7 @@ pub struct Flow {
 ///
 /// When the database is away.
 pub async fn load(db: &Db, who: &Submitter, course: &CourseKey, now: DateTime<Utc>) -> Result<Option<Flow>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let Some(facts) = flow::find_course(&mut conn, course).await? else { return Ok(None) };
     let learner = load_learner(&mut conn, who, now).await?;
     Ok(Some(Flow {
@@ -76,7 +76,7 @@ pub struct LearnerRecord {
 ///
 /// When the database is away.
 pub async fn load_record(db: &Db, who: &Submitter, now: DateTime<Utc>) -> Result<LearnerRecord, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let learner = load_learner(&mut conn, who, now).await?;
     let attempts = attempts::list_for_user(&mut conn, who.user).await?;
     Ok(LearnerRecord { learner, attempts })
@@ -103,7 +103,7 @@ pub async fn remember_choice(
     choice: &Choice,
     now: DateTime<Utc>,
 ) -> Result<(), OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(flow::save_choice(&mut conn, user, course, choice, now).await?)
 }
 
@@ -133,7 +133,7 @@ pub async fn load_checkpoint(
     (course, usage): (&CourseKey, &UsageKey),
     (earliest, format): (DateTime<Utc>, VendorFormat),
 ) -> Result<Option<CheckpointVisit>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let Some(facts) = flow::find_course(&mut conn, course).await? else { return Ok(None) };
     let found = checkpoints::list(&mut conn, course, user, Some(usage)).await?;
     let Some(checkpoint) = found.into_iter().next() else { return Ok(None) };

@@ -73,7 +73,7 @@ pub struct WhichMail<'a> {
 ///
 /// [`OperationError::Missing`] when the learner or the attempt does not exist.
 pub async fn load(db: &Db, which: WhichMail<'_>, days_good_for: u32, now: DateTime<Utc>) -> Result<MailFacts, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let Some(user) = users::find(&mut conn, which.user).await? else {
         let is_erased = users::is_erased(&mut conn, which.user).await?;
         return Err(if is_erased { StoreError::Erased.into() } else { OperationError::Missing("learner") });

@@ -44,7 +44,7 @@ pub struct IdPhoto {
 ///
 /// [`OperationError::Missing`] when there is no such attempt.
 pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let own = attempts::objects(&mut conn, attempt.id).await?.ok_or(OperationError::Missing("attempt"))?;
     let lender = match attempt.copy_id_photo_from {
@@ -67,6 +67,6 @@ pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, Op
 ///
 /// [`OperationError::Missing`] when there is none.
 pub async fn load_callback(db: &Db, id: CallbackId) -> Result<StoredCallback, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     callbacks::find(&mut conn, id).await?.ok_or(OperationError::Missing("callback"))
 }

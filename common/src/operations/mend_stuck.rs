@@ -48,6 +48,6 @@ pub async fn mend(db: &Db, now: DateTime<Utc>) -> Result<usize, OperationError> 
 ///
 /// When the database is away: then delete nothing.
 pub async fn names_in_use(db: &Db, receipts: &[Uuid]) -> Result<Vec<String>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(sealed_things::names_in_use(&mut conn, receipts).await?)
 }

@@ -39,7 +39,7 @@ pub async fn list(
     now: DateTime<Utc>,
 ) -> Result<Vec<OldPhoto>, OperationError> {
     let Some(before) = periods.cutoff(kind_of(photo), now) else { return Ok(Vec::new()) };
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(match photo {
         PhotoKind::Face => kept_photos::list_faces(&mut conn, before, from, BATCH).await?,
         PhotoKind::PhotoId => {

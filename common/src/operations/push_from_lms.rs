@@ -56,7 +56,7 @@ impl From<crate::store::StoreError> for PushRefused {
 ///
 /// When the database is away.
 pub async fn put_user(db: &Db, user: &User, now: DateTime<Utc>) -> Result<(), OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(users::upsert(&mut conn, user, now).await?)
 }
 

@@ -80,7 +80,7 @@ pub async fn read_standing(
     now: DateTime<Utc>,
     validity: Validity,
 ) -> Result<Option<Verification>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }

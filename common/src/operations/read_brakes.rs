@@ -70,7 +70,7 @@ impl QueueState {
 ///
 /// When the database is away.
 pub async fn read(db: &Db) -> Result<Brakes, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let depths = job_views::depths(&mut conn).await?;
     let controls = queues::list(&mut conn).await?;
     let mut breakers = breakers::list(&mut conn).await?;

@@ -81,7 +81,7 @@ pub async fn read_one(
 ///
 /// When the database is away.
 pub async fn location_of(db: &Db, receipt: ReceiptId) -> Result<Option<String>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     match attempts::find(&mut conn, receipt).await? {
         Some(attempt) => Ok(Some(checkpoints::location_of(&mut conn, attempt.id).await?)),
         None => Ok(None),
@@ -94,7 +94,7 @@ async fn read_some(
     (course, usage): (&CourseKey, Option<&UsageKey>),
     now: DateTime<Utc>,
 ) -> Result<Option<CheckpointsView>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !users::is_known(&mut conn, user).await? || !courses::is_known(&mut conn, course).await? {
         return Ok(None);
     }

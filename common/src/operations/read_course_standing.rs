@@ -21,7 +21,7 @@ pub struct InCourse {
 ///
 /// When the database is away.
 pub async fn load(db: &Db, user: UserId, course: &CourseKey) -> Result<Option<InCourse>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
@@ -34,7 +34,7 @@ pub async fn load(db: &Db, user: UserId, course: &CourseKey) -> Result<Option<In
 ///
 /// When the database is away.
 pub async fn list(db: &Db, user: UserId) -> Result<Option<Vec<InCourse>>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }
@@ -52,7 +52,7 @@ pub async fn list(db: &Db, user: UserId) -> Result<Option<Vec<InCourse>>, Operat
 ///
 /// When the database is away.
 pub async fn list_attempts(db: &Db, user: UserId) -> Result<Option<Vec<Attempt>>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !users::is_known(&mut conn, user).await? {
         return Ok(None);
     }

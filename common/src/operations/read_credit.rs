@@ -23,7 +23,7 @@ pub struct CreditView {
 ///
 /// When the database is away.
 pub async fn read(db: &Db, user: UserId, course: &CourseKey, now: DateTime<Utc>) -> Result<Option<CreditView>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let is_known = users::is_known(&mut conn, user).await? && courses::find_name(&mut conn, course.as_str()).await?.is_some();
     if !is_known {
         return Ok(None);

@@ -24,7 +24,7 @@ pub struct DeadlineView {
 ///
 /// When the database is away.
 pub async fn read(db: &Db, course: &CourseKey) -> Result<Option<DeadlineView>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !courses::is_known(&mut conn, course).await? {
         return Ok(None);
     }

@@ -33,7 +33,7 @@ pub struct Gauges {
 ///
 /// When the database is away.
 pub async fn read(db: &Db) -> Result<Gauges, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(Gauges {
         depths: job_views::depths(&mut conn).await?,
         brakes: gauges::brakes(&mut conn).await?,

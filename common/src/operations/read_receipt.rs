@@ -45,7 +45,7 @@ pub struct Receipt {
 ///
 /// When the database is away.
 pub async fn find(db: &Db, user: UserId, order: OrderId) -> Result<Option<Receipt>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let Some(row) = orders::find(&mut conn, order).await?.filter(|row| row.user == user && row.status.has_receipt()) else {
         return Ok(None);
     };

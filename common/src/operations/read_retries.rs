@@ -18,7 +18,7 @@ use crate::{
 ///
 /// When the database is away.
 pub async fn read(db: &Db, id: RetryId) -> Result<Option<Retry>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(retries::find(&mut conn, id).await?)
 }
 
@@ -28,6 +28,6 @@ pub async fn read(db: &Db, id: RetryId) -> Result<Option<Retry>, OperationError>
 ///
 /// When the database is away.
 pub async fn list(db: &Db, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Retry>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(retries::list(&mut conn, before, limit).await?)
 }

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 ///
 /// When the database is away.
 pub async fn count(db: &Db) -> Result<Vec<Tally>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let mut tallies = sealed_things::count_uploads(&mut conn).await?;
     for master in sealed_things::list_masters_of_callbacks(&mut conn).await? {
         let count = sealed_things::count_callbacks(&mut conn, &master, i64::MAX).await?;
@@ -39,7 +39,7 @@ pub async fn count(db: &Db) -> Result<Vec<Tally>, OperationError> {
 /// When the database is away.
 pub async fn find_missing(db: &Db, keys: &MasterKeys) -> Result<Vec<Tally>, OperationError> {
     let is_missing = |master: &str| keys.ids().all(|id| id != master);
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let mut tallies = sealed_things::count_uploads(&mut conn).await?;
     tallies.retain(|tally| tally.master_key.as_deref().is_some_and(is_missing));
     for master in sealed_things::list_masters_of_callbacks(&mut conn).await? {

@@ -42,7 +42,7 @@ pub enum Recorded {
 ///
 /// When the database is away; tell the next time.
 pub async fn record(db: &Db, queue: Queue, answers: Answers) -> Result<Recorded, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if !answers.must_be_told && breakers::is_at_rest(&mut conn, queue).await? {
         return Ok(Recorded::Later);
     }

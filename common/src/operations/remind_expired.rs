@@ -30,7 +30,7 @@ pub async fn remind(db: &Db, reminders: Reminders, days_good_for: u32, now: Date
     }
     let before = now - TimeDelta::days(i64::from(days_good_for));
     let expired = Expired { after: before - reminders.every, before };
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     renewals::forget_renewed(&mut conn, now).await?;
     drop(conn);
     let mut told = 0;

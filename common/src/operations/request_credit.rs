@@ -60,7 +60,7 @@ pub async fn put(
 ///
 /// When the database is away.
 pub async fn list(db: &Db, user: UserId, course: &CourseKey) -> Result<Option<Vec<CreditRequest>>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     if users::find(&mut conn, user).await?.is_none() || !courses::is_known(&mut conn, course).await? {
         return Ok(None);
     }

@@ -31,6 +31,6 @@ pub async fn take(db: &Db) -> Result<(), OperationError> {
 ///
 /// When the database is away.
 pub async fn history(db: &Db, hours: i32) -> Result<Vec<QueuePoint>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(queue_samples::list(&mut conn, hours).await?)
 }

@@ -86,7 +86,7 @@ pub async fn callbacks(db: &Db, keys: &MasterKeys, master: &str, progress: &mut 
 ///
 /// When the database is away.
 pub async fn list_uploads(db: &Db, keys: &MasterKeys, after: AttemptId) -> Result<Vec<SealedUploads>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(sealed_things::list_uploads(&mut conn, keys.newest(), after, ATTEMPTS).await?)
 }
 
@@ -97,7 +97,7 @@ pub async fn list_uploads(db: &Db, keys: &MasterKeys, after: AttemptId) -> Resul
 ///
 /// When the database is away; then they are noted the next time.
 pub async fn note_uploads(db: &Db, keys: &MasterKeys, uploads: &SealedUploads) -> Result<bool, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(sealed_things::note_uploads(&mut conn, uploads, keys.newest()).await?)
 }
 
@@ -107,7 +107,7 @@ pub async fn note_uploads(db: &Db, keys: &MasterKeys, uploads: &SealedUploads) -
 ///
 /// When the database is away.
 pub async fn find_unnamed(db: &Db, uploads: &SealedUploads) -> Result<Vec<String>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let named = sealed_things::names_in_use(&mut conn, &[uploads.receipt.0]).await?;
     let objects = [&uploads.face, &uploads.photo_id].into_iter().flatten();
     Ok(objects.filter(|object| !named.contains(object)).cloned().collect())

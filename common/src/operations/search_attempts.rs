@@ -69,7 +69,7 @@ pub async fn search(
     page: Page,
     now: DateTime<Utc>,
 ) -> Result<Paged<FoundAttempt>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let places = places(&mut conn, filter, page).await?;
     let ids: Vec<i64> = places.items.iter().filter_map(|place| place.attempt).collect();
     let attempts = attempt_search::load(&mut conn, &ids).await?;

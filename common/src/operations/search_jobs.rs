@@ -46,7 +46,7 @@ const LOOKED_AT_MAX: i64 = 1_000;
 ///
 /// When the database is away.
 pub async fn search(db: &Db, filter: &JobFilter, page: Page) -> Result<Paged<JobRow>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let now = brakes::now(&mut conn).await?;
     let older_than = filter.older_than.map(|age| now - age);
     if filter.receipt.is_some() || filter.user.is_some() {
@@ -137,7 +137,7 @@ fn page_of(mut found: Vec<JobRow>, page: Page) -> Paged<JobRow> {
 ///
 /// When the database is away.
 pub async fn find(db: &Db, job: JobId) -> Result<Option<(JobRow, Vec<Run>)>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let Some(row) = job_rows::load(&mut conn, &[job.0]).await?.into_iter().next() else { return Ok(None) };
     let runs = match row.subject {
         Some(subject) => job_runs::list_of_job(&mut conn, subject, job).await?,

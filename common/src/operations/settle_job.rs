@@ -23,7 +23,7 @@ use crate::{
 ///
 /// [`OperationError::Fenced`] when the job is somebody else's by now.
 pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     take(&mut conn, lease).await
 }
 
@@ -33,7 +33,7 @@ pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
 ///
 /// When the database is away: none is ended.
 pub async fn finish_all(db: &Db, leases: &[Lease]) -> Result<Vec<Lease>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(jobs::delete(&mut conn, leases).await?)
 }
 
@@ -124,6 +124,6 @@ pub async fn release(db: &Db, leases: &[Lease]) -> Result<u64, OperationError> {
     if leases.is_empty() {
         return Ok(0);
     }
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(jobs::put_back(&mut conn, leases).await?)
 }

@@ -70,6 +70,6 @@ pub async fn start(
 ///
 /// When the database is away.
 pub async fn find(db: &Db, id: ErasureId) -> Result<Option<Erasure>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(erasures::find(&mut conn, id).await?)
 }

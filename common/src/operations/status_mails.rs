@@ -43,7 +43,7 @@ pub async fn set(db: &Db, mails: StatusMails, actor: &str, now: DateTime<Utc>) -
 ///
 /// When the database is away.
 pub async fn read(db: &Db) -> Result<Option<Switch>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(switches::find(&mut conn, NAME).await?)
 }
 

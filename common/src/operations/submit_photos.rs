@@ -48,7 +48,7 @@ pub async fn load_facts(
     now: DateTime<Utc>,
     (days_good_for, format): (u32, VendorFormat),
 ) -> Result<Facts, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let earliest = now - TimeDelta::days(i64::from(days_good_for));
     let initial = attempts::find_id_photo_lender(&mut conn, who.user, earliest, format).await?;
     let known = users::find(&mut conn, who.user).await?;
@@ -62,7 +62,7 @@ pub async fn load_facts(
 ///
 /// When the database is away.
 pub async fn is_checkpoint(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<bool, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     let known_block = courses::find_block(&mut conn, course, usage).await?;
     Ok(known_block.is_some() || checkpoints::find(&mut conn, course, usage).await?.is_some())
 }
@@ -73,7 +73,7 @@ pub async fn is_checkpoint(db: &Db, course: &CourseKey, usage: &UsageKey) -> Res
 ///
 /// When the database is away.
 pub async fn find_block(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<Option<BlockPlace>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(courses::find_block(&mut conn, course, usage).await?)
 }
 
@@ -107,7 +107,7 @@ pub struct SubmissionKey {
 ///
 /// When the database is away.
 pub async fn find_answered(db: &Db, key: &SubmissionKey) -> Result<Option<Answered>, OperationError> {
-    let mut conn = db.pool().acquire().await?;
+    let mut conn = db.acquire().await?;
     Ok(submission_keys::find(&mut conn, &key.caller, &key.key).await?)
 }
 

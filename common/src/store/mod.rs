@@ -36,6 +36,7 @@ mod migrate;
 pub mod operator_actions;
 pub mod orders;
 pub mod orphans;
+mod pool;
 pub mod queue_samples;
 pub mod queues;
 pub mod renewals;
@@ -49,26 +50,23 @@ pub mod submission_keys;
 pub mod switches;
 pub mod users;
 
-use std::{str::FromStr, time::Duration};
+use std::str::FromStr;
 
-use sqlx::{
-    ConnectOptions, PgConnection, PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+
+use pool::{Conn, Pool};
 
 pub use error::{BadRow, StoreError};
 pub use migrate::MIGRATOR;
+pub use pool::Tx;
 
 /// A connection inside a transaction; operations hand it to the functions here.
 pub type Connection = PgConnection;
 
-/// How long a caller waits for a free connection before the database counts as away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: PgPool,
+    pool: Pool,
     keeps_events: bool,
 }
 
@@ -85,12 +83,7 @@ impl Db {
             // than running it, and a search of a few milliseconds would take a hundred.
             .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s"), ("jit", "off")])
             .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(true)
-            .connect_lazy_with(options);
-        Ok(Self { pool, keeps_events: false })
+        Ok(Self { pool: Pool::new(options, connections_max)?, keeps_events: false })
     }
 
     /// Keeps events for analytics from now on: somebody will deliver them.
@@ -110,8 +103,8 @@ impl Db {
     /// # Errors
     ///
     /// When the database is away.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        Ok(self.pool.begin().await?)
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.pool.begin("BEGIN").await
     }
 
     /// Starts a transaction that only reads, and sees one moment whatever is committed meanwhile.
@@ -119,13 +112,17 @@ impl Db {
     /// # Errors
     ///
     /// When the database is away.
-    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+    pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        self.pool.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
-    /// The pool, for single statements.
-    pub(crate) const fn pool(&self) -> &PgPool {
-        &self.pool
+    /// A connection for single statements.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub(crate) async fn acquire(&self) -> Result<Conn, StoreError> {
+        self.pool.acquire().await
     }
 
     /// Whether the database answers and has this release's tables.
@@ -139,7 +136,7 @@ impl Db {
             r#"SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1 AND success) AS "applied!""#,
             newest
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *self.acquire().await?)
         .await;
         match applied {
             Ok(true) => Ok(()),
@@ -161,7 +158,7 @@ impl Db {
         let mut conn = self.pool.acquire().await?;
         let migrated = migrate::run(&mut conn).await;
         // The connection is not one for the daily work any more, and holds the lock of whoever migrates.
-        conn.close().await?;
+        conn.discard();
         migrated
     }
 

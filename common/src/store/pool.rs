@@ -1,0 +1,260 @@
+//! Connections that are kept between uses.
+//!
+//! What was cut while nobody used it must not be met by whoever takes it: it is asked first. A transaction's `BEGIN` is
+//! that question, so that it costs no round trip of its own, and nothing is asked when a connection is given back.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use sqlx::{ConnectOptions, Connection as _, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+
+use super::StoreError;
+
+/// How long a caller waits for a connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that does not answer within this is thrown away.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause between tries to connect while the server starts.
+const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections older than this are made anew, so that they spread over servers that were added.
+const AGE_MAX: Duration = Duration::from_mins(30);
+/// Connections that nobody used for so long are closed.
+const IDLE_MAX: Duration = Duration::from_mins(10);
+/// How often such are looked for.
+const IDLE_LOOK: Duration = Duration::from_mins(1);
+
+/// Keeps connections.
+#[derive(Clone, Debug)]
+pub(super) struct Pool(managed::Pool<Connector>);
+
+/// Makes connections.
+#[derive(Debug)]
+struct Connector(PgConnectOptions);
+
+impl managed::Manager for Connector {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, _conn: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.age() < AGE_MAX { Ok(()) } else { Err(RecycleError::message("it is old")) }
+    }
+}
+
+/// What a connection is asked when it is taken.
+#[derive(Debug, Clone, Copy)]
+enum Question {
+    /// Whether it is there.
+    Ping,
+    /// To begin a transaction, with this statement.
+    Begin(&'static str),
+}
+
+impl Question {
+    async fn ask(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Ping => conn.ping().await,
+            Self::Begin(statement) => conn.execute(statement).await.map(drop),
+        }
+    }
+}
+
+impl Pool {
+    /// Prepares a pool of at most `size_max`; it connects when it is first used. Call it inside a runtime.
+    pub(super) fn new(options: PgConnectOptions, size_max: u32) -> Result<Self, StoreError> {
+        let size_max = usize::try_from(size_max).unwrap_or(usize::MAX);
+        let builder = managed::Pool::builder(Connector(options)).max_size(size_max).queue_mode(QueueMode::Lifo);
+        let pool = builder.build().map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        tokio::spawn(close_idle(pool.weak()));
+        Ok(Self(pool))
+    }
+
+    /// A connection that answers.
+    pub(super) async fn acquire(&self) -> Result<Conn, StoreError> {
+        self.take(Question::Ping).await
+    }
+
+    /// A transaction that has begun, with this statement.
+    pub(super) async fn begin(&self, statement: &'static str) -> Result<Tx, StoreError> {
+        Ok(Tx(self.take(Question::Begin(statement)).await?))
+    }
+
+    async fn take(&self, question: Question) -> Result<Conn, StoreError> {
+        let answering = async {
+            loop {
+                let object = self.connect().await?;
+                let is_new = Object::metrics(&object).recycle_count == 0;
+                // Not whole until it has answered: whoever gives up meanwhile leaves half an answer on it.
+                let mut conn = Conn { object: Some(object), is_whole: false };
+                match timeout(ANSWER_TIMEOUT, question.ask(&mut conn)).await {
+                    Ok(Ok(())) => {
+                        conn.is_whole = matches!(question, Question::Ping);
+                        return Ok(conn);
+                    }
+                    Ok(Err(error)) if is_new => return Err(error),
+                    // It was cut while nobody used it; the next may live.
+                    Ok(Err(_)) | Err(_) => {}
+                }
+            }
+        };
+        let taken = timeout(ACQUIRE_TIMEOUT, answering).await;
+        Ok(taken.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
+    }
+
+    /// One that is kept, or a new one; waits while the server starts.
+    async fn connect(&self) -> Result<Object<Connector>, sqlx::Error> {
+        loop {
+            match self.0.get().await {
+                Ok(object) => return Ok(object),
+                Err(PoolError::Backend(error)) if is_starting(&error) => sleep(CONNECT_PAUSE).await,
+                Err(PoolError::Backend(error)) => return Err(error),
+                Err(PoolError::Closed) => return Err(sqlx::Error::PoolClosed),
+                Err(_) => return Err(sqlx::Error::PoolTimedOut),
+            }
+        }
+    }
+
+    /// Closes what is kept; what is in use closes when it is given back.
+    pub(super) async fn close(&self) {
+        let kept = self.0.retain(|_, _| false).removed;
+        self.0.close();
+        for conn in kept {
+            // The server may be away; then there is nothing to close.
+            let _ = conn.close().await;
+        }
+    }
+}
+
+/// Whether somebody who waits a little may be let in: the server is being started, or has no room at this moment.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(cause) => cause.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(cause) => cause.is_transient_in_connect_phase(),
+        _ => false,
+    }
+}
+
+/// Closes connections that nobody uses, until the pool is gone.
+async fn close_idle(pool: managed::WeakPool<Connector>) {
+    loop {
+        sleep(IDLE_LOOK).await;
+        let Some(pool) = pool.upgrade() else { return };
+        for conn in pool.retain(|_, metrics| metrics.last_used() < IDLE_MAX).removed {
+            let _ = conn.close().await;
+        }
+    }
+}
+
+/// A connection for single statements; it is given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// `None` only while it is dropped.
+    object: Option<Object<Connector>>,
+    /// Whether another may use it: no transaction is open on it.
+    is_whole: bool,
+}
+
+/// A transaction; dropped without a commit, it is undone.
+#[derive(Debug)]
+pub struct Tx(Conn);
+
+/// Only what was dropped has no connection.
+const GONE: &str = "a connection is there until it is dropped";
+
+impl Conn {
+    /// Closes it instead of giving it back.
+    pub(super) fn discard(mut self) {
+        self.is_whole = false;
+    }
+
+    /// Undoes the transaction on it.
+    async fn undo(mut self) {
+        self.is_whole = self.execute("ROLLBACK").await.is_ok();
+    }
+}
+
+impl Deref for Conn {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.object.as_ref().expect(GONE)
+    }
+}
+
+impl DerefMut for Conn {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.object.as_mut().expect(GONE)
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if !self.is_whole
+            && let Some(object) = self.object.take()
+        {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it last.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses it or is away: nothing of it lasts. When the connection was cut meanwhile, nobody knows
+    /// whether it does.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        self.execute("COMMIT").await?;
+        self.0.is_whole = true;
+        Ok(())
+    }
+
+    /// Undoes it now, where a drop would do it soon.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away: then it is undone all the same.
+    pub(crate) async fn rollback(mut self) -> Result<(), StoreError> {
+        self.execute("ROLLBACK").await?;
+        self.0.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+}
+
+impl Drop for Tx {
+    /// Undoes it in the background, and gives the connection back then. What can't be undone is closed, and the server
+    /// undoes it.
+    fn drop(&mut self) {
+        if !self.0.is_whole
+            && let Ok(runtime) = Handle::try_current()
+            && let Some(object) = self.0.object.take()
+        {
+            runtime.spawn(Conn { object: Some(object), is_whole: false }.undo());
+        }
+    }
+}
