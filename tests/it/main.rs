@@ -7,6 +7,7 @@ mod browser;
 mod bulk;
 mod checkpoints;
 mod cli;
+mod connections;
 mod console;
 mod create_order;
 mod create_order_in_shop;

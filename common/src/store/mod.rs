@@ -158,7 +158,7 @@ impl Db {
         let mut conn = self.pool.acquire().await?;
         let migrated = migrate::run(&mut conn).await;
         // The connection is not one for the daily work any more, and holds the lock of whoever migrates.
-        conn.discard();
+        conn.discard().await;
         migrated
     }
 

@@ -173,8 +173,11 @@ const GONE: &str = "a connection is there until it is dropped";
 
 impl Conn {
     /// Closes it instead of giving it back.
-    pub(super) fn discard(mut self) {
-        self.is_whole = false;
+    pub(super) async fn discard(mut self) {
+        if let Some(object) = self.object.take() {
+            // The server may be away; then there is nothing to close.
+            let _ = Object::take(object).close().await;
+        }
     }
 
     /// Undoes the transaction on it.
