@@ -245,9 +245,10 @@ pub fn refused(request: &Request, fault: Fault) -> Fault {
     failed(request, || fault).unwrap_or_else(|too_many| too_many)
 }
 
-/// Room for a large body of a request, which grows as the body comes; it is given back when the request is answered.
+/// Room for a large body of a request, which grows as the body comes; it is given back when the request is answered,
+/// or the body refused.
 pub struct Room<'a> {
-    place: Option<(&'a Semaphore, Arc<Semaphore>, &'a Known)>,
+    place: Option<(Arc<Semaphore>, &'a Known)>,
     pieces: usize,
 }
 
@@ -255,10 +256,8 @@ impl<'a> Room<'a> {
     /// No room yet. Calls of our own need none: what they carry was let in before.
     #[must_use]
     pub fn of(request: &'a Request) -> Self {
-        let place = request.data::<AppState>().zip(request.data::<Visit>()).map(|(state, Visit(known))| {
-            let room = &state.limits().room;
-            (room.as_ref(), Arc::clone(room), known.as_ref())
-        });
+        let place = request.data::<AppState>().zip(request.data::<Visit>());
+        let place = place.map(|(state, Visit(known))| (Arc::clone(&state.limits().room), known.as_ref()));
         Self { place, pieces: 0 }
     }
 
@@ -268,7 +267,7 @@ impl<'a> Room<'a> {
     ///
     /// 503 when there is none.
     pub async fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
-        let Some((_, room, known)) = &self.place else { return Ok(()) };
+        let Some((room, known)) = &self.place else { return Ok(()) };
         let more = bytes.div_ceil(PIECE_BYTES).saturating_sub(self.pieces);
         let Ok(wanted @ 1..) = u32::try_from(more) else { return Ok(()) };
         let given = tokio::time::timeout(ROOM_PATIENCE, Arc::clone(room).acquire_many_owned(wanted)).await;
@@ -279,6 +278,13 @@ impl<'a> Room<'a> {
         self.pieces += more;
         known.room.lock().unwrap_or_else(PoisonError::into_inner).push(permit);
         Ok(())
+    }
+
+    /// Gives back what a request has: its body is refused, and what is read of it from now on is not kept.
+    pub fn give_back(request: &Request) {
+        if let Some(Visit(known)) = request.data::<Visit>() {
+            known.room.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 }
 

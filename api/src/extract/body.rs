@@ -89,9 +89,12 @@ pub async fn read_within(request: &Request, body: Body, bytes_max: usize, patien
     let Ok(collected) = timeout(patience, collect(request, &mut body, bytes_max)).await else {
         return Err(Fault::Refused(StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive.".to_owned()));
     };
-    // Who waits to be asked for the body is not asked.
-    if collected.is_err() && request.header("expect").is_none() {
-        let _ = timeout(LINGER_MAX, discard(body, bytes_max)).await;
+    if collected.is_err() {
+        Room::give_back(request);
+        // Who waits to be asked for the body is not asked.
+        if request.header("expect").is_none() {
+            let _ = timeout(LINGER_MAX, discard(body, bytes_max)).await;
+        }
     }
     collected
 }

@@ -6,6 +6,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use vouch_common::{config::Program, telemetry::numbers::Numbers};
 use vouch_tests::{API_KEY, TestApp, Wishes, samples, sealed, sealed::SealedCallback, wait_for};
 
 use super::everything;
@@ -235,20 +236,48 @@ async fn connections_beyond_the_most_wait_until_one_ends() {
     assert!(until_closed(&mut waiting).await.starts_with("HTTP/1.1 200"));
 }
 
+/// Begins a submission of 24 MiB, and sends so much of it.
+async fn hoard(app: &TestApp, bytes: usize) -> TcpStream {
+    let mut stream = open(app).await;
+    let head = format!(
+        "POST /verify_student/submit-photos/ HTTP/1.1\r\nhost: vouch\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        app.token(7),
+        24 * 1024 * 1024,
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; bytes]).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn who_was_refused_keeps_no_room_while_the_rest_of_its_body_comes() {
+    let settings = [("VOUCH_BODY_MEMORY", "24MiB"), ("VOUCH_BODY_TIMEOUT", "10m")];
+    let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let numbers = Numbers::start(&[Program::Api], &[]).unwrap();
+    let app =
+        TestApp::start_with(Wishes { settings, numbers: Some(numbers), is_without_worker: true, ..Wishes::default() }).await;
+    app.put_user(8, "Ann Else").await;
+    let _first = hoard(&app, 12 * 1024 * 1024).await;
+    let mut second = hoard(&app, 13 * 1024 * 1024).await;
+    wait_for("the second to be refused", async || {
+        let page = app.client.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await.unwrap();
+        page.contains("vouch_limited_total{limit=\"room\"} 1").then_some(())
+    })
+    .await;
+    let fields = json!({ "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
+    assert_eq!(app.submission(8, &fields).send().await.unwrap().status(), 200);
+    let mut heard = [0; 12];
+    let answered = tokio::time::timeout(std::time::Duration::from_millis(300), second.read_exact(&mut heard)).await;
+    assert!(answered.is_err(), "it has not sent all yet, and so has heard nothing");
+}
+
 #[tokio::test]
 async fn without_room_for_a_body_a_submission_is_asked_to_come_again_and_room_comes_back() {
     let app =
         limited(&[("VOUCH_BODY_MEMORY", "24MiB"), ("VOUCH_BODY_TIMEOUT", "10m"), ("VOUCH_RATE_SUBMISSIONS", "100000/1h")]).await;
     app.put_user(7, "Sofia Marek").await;
     app.put_user(8, "Ann Else").await;
-    let mut hoarder = open(&app).await;
-    let head = format!(
-        "POST /verify_student/submit-photos/ HTTP/1.1\r\nhost: vouch\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        app.token(7),
-        24 * 1024 * 1024,
-    );
-    hoarder.write_all(head.as_bytes()).await.unwrap();
-    hoarder.write_all(&vec![b' '; 24 * 1024 * 1024 - 1024]).await.unwrap();
+    let hoarder = hoard(&app, 24 * 1024 * 1024 - 1024).await;
     let fields = json!({ "face_image": samples::good("face.jpg"), "photo_id_image": samples::good("id.jpg") });
     let submit = async || app.submission(8, &fields).send().await.unwrap();
     let refused = wait_for("the room to be full", async || {
