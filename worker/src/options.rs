@@ -1,6 +1,6 @@
 //! What one worker process runs.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::LazyLock, time::Duration};
 
 use vouch_common::domain::effect::Queue;
 
@@ -54,12 +54,14 @@ impl Options {
     }
 }
 
+/// Cores that this process may use. Asking reads half a dozen files, so it is asked once.
+pub static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get));
+
 /// How many jobs of a queue run at once by default: photos are bound by CPU, the others by waiting.
 #[must_use]
 pub fn default_concurrency(queue: Queue) -> usize {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     match queue {
-        Queue::Photos => cores,
+        Queue::Photos => *CORES,
         Queue::Vendor | Queue::Results | Queue::Events => 20,
         Queue::Credit | Queue::Mail => 10,
         Queue::Upkeep => 1,

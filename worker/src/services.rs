@@ -1,6 +1,6 @@
 //! What jobs may use.
 
-use std::{num::NonZero, sync::Arc, thread::available_parallelism};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
@@ -22,6 +22,7 @@ use crate::{
         mail::{MailError, Mailer},
         vendor::{VendorClient, VendorError},
     },
+    options::CORES,
     runtime::{far_side::Untold, finisher::Finisher},
 };
 
@@ -95,9 +96,8 @@ impl Services {
         let finisher = Finisher::start(db.clone());
         let waker = Waker::start(Arc::clone(&redis));
         let untold_answers = Untold::default();
-        let cores = || available_parallelism().map_or(2, NonZero::get);
         let photos_at_once = settings.photos_at_once.and_then(|count| usize::try_from(count).ok());
-        let decoding = Semaphore::new(photos_at_once.unwrap_or_else(cores));
+        let decoding = Semaphore::new(photos_at_once.unwrap_or(*CORES));
         Ok(Self(Arc::new(Parts {
             db,
             finisher,
