@@ -14,7 +14,7 @@ use vouch_tests::{ACCESS_KEY, FACE_KEY, JWT_SECRET, SECRET};
 
 use super::{
     peers::{last_lines, program, root},
-    whole::{AT_ONCE, attempts_per_cpu_second},
+    whole::{AT_ONCE, attempts_per_cpu_second, warm},
 };
 use crate::{
     figure::{Aim, Figure, median},
@@ -40,8 +40,6 @@ const START_MAX: Duration = Duration::from_mins(1);
 const RUN_MAX: Duration = Duration::from_mins(10);
 /// Mails that a learner gets: that the photos are here, and that they are verified.
 const MAILS: usize = 2;
-/// Attempts that go by before it is measured.
-const WARM: usize = 16;
 
 pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
     let count = ground.amount(500, 4);
@@ -69,21 +67,22 @@ pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
 /// The peer's attempts for each second of CPU.
 async fn measure(ground: &Ground, mut place: Place, count: usize) -> Result<f64> {
     place.sql(TABLE).await?;
+    let warm = warm(ground);
     let format = WireFormat::SoftwareSecure { face_key: PhotoKey::parse_hex(FACE_KEY)? };
     let (vendor, mail) = place.start_far_sides_in(format, "{}").await?;
-    let learners = Learners::register(&place, count + WARM).await?;
+    let learners = Learners::register(&place, warm + count).await?;
     let far_sides = (vendor.addr(), mail.address());
     let (mut web, mut jobs) = (start(&place, far_sides, &web(&place))?, start(&place, far_sides, &JOBS)?);
     let pids = [pid(&web)?, pid(&jobs)?];
     let rate = async {
         let url = format!("http://{}/", place.api);
         patience(START_MAX, "gunicorn to start", async || crate::client().get(&url).send().await.ok()).await?;
-        go(&mail, 0, WARM, async |number| learners.submit(number).await).await?;
+        go(&mail, 0, warm, async |number| learners.submit(number).await).await?;
         let cost = || pids.iter().map(|pid| cpu_of_tree(*pid)).sum::<Result<f64>>();
         let before = cost()?;
-        go(&mail, WARM, count, async |number| learners.submit(number).await).await?;
+        go(&mail, warm, count, async |number| learners.submit(number).await).await?;
         let approved = place.count("SELECT count(*) FROM peer_attempts WHERE status = 'approved'").await?;
-        anyhow::ensure!(usize::try_from(approved)? == count + WARM, "{approved} attempts were approved");
+        anyhow::ensure!(usize::try_from(approved)? == count + warm, "{approved} attempts were approved");
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         Ok::<f64, anyhow::Error>(count as f64 / (cost()? - before))
     };

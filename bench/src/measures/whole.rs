@@ -16,6 +16,8 @@ use crate::{
 
 /// Learners who submit at once.
 pub(super) const AT_ONCE: usize = 8;
+/// Attempts that go by before anything is counted: connections, statements and the shelves of the store are there then.
+const WARM: usize = 300;
 /// How often it is looked whether all is done.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -59,7 +61,11 @@ async fn measure_parts(ground: &Ground) -> Result<[f64; 4]> {
     let mut place = ground.place().await?;
     let (vendor, _mail) = place.start_far_sides("{}").await?;
     let api = place.start_api().await?;
-    let learners = Learners::register(&place, count).await?;
+    let warm = warm(ground);
+    let learners = Learners::register(&place, warm + count).await?;
+    let worker = place.start_worker(&[]).await?;
+    warm_up(&place, &learners, warm).await?;
+    worker.stop().await?;
     let cost = async |worker: Option<&Program>| -> Result<f64> {
         let of_worker = worker.map_or(Ok(0.0), |worker| cpu_of_tree(worker.pid))?;
         Ok(cpu_of_tree(api.pid)? + of_worker + place.servers_cpu().await?)
@@ -68,7 +74,7 @@ async fn measure_parts(ground: &Ground) -> Result<[f64; 4]> {
     let attempts = count as f64;
     let mut costs = [0.0; 4];
     let before = cost(None).await?;
-    at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
+    at_once(AT_ONCE, count, async |number| learners.submit(warm + number).await).await?;
     costs[0] = (cost(None).await? - before) / attempts;
     for (cost_of_part, (queues, left)) in costs[1..].iter_mut().zip(PARTS) {
         let worker = place.start_worker(&["--queues", queues]).await?;
@@ -109,11 +115,13 @@ async fn measure(ground: &Ground) -> Result<Way> {
     let mut place = ground.place().await?;
     let (vendor, _mail) = place.start_far_sides("{}").await?;
     let (api, worker) = (place.start_api().await?, place.start_worker(&[]).await?);
-    let learners = Learners::register(&place, count).await?;
+    let warm = warm(ground);
+    let learners = Learners::register(&place, warm + count).await?;
+    warm_up(&place, &learners, warm).await?;
     let cost =
         async || -> Result<(f64, f64)> { Ok((cpu_of_tree(api.pid)? + cpu_of_tree(worker.pid)?, place.servers_cpu().await?)) };
     let (before, began) = (cost().await?, Instant::now());
-    at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
+    at_once(AT_ONCE, count, async |number| learners.submit(warm + number).await).await?;
     wait_until_done(&place).await?;
     let (seconds, after) = (began.elapsed().as_secs_f64(), cost().await?);
     worker.stop().await?;
@@ -127,6 +135,17 @@ async fn measure(ground: &Ground) -> Result<Way> {
         cpu_of_programs: (after.0 - before.0) / attempts,
         cpu_of_servers: (after.1 - before.1) / attempts,
     })
+}
+
+/// How many attempts go by before anything is counted.
+pub(super) fn warm(ground: &Ground) -> usize {
+    ground.amount(WARM, 2)
+}
+
+/// Lets the first so many learners go the whole way.
+async fn warm_up(place: &Place, learners: &Learners, count: usize) -> Result<()> {
+    at_once(AT_ONCE, count, async |number| learners.submit(number).await).await?;
+    wait_until_done(place).await
 }
 
 /// Waits until nothing is left to do.
