@@ -95,7 +95,7 @@ pub async fn put_course(
         };
         courses::replace_country_rules(&mut tx, course, rules.as_ref()).await?;
     }
-    tx.commit().await.map_err(crate::store::StoreError::from)?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -164,6 +164,6 @@ pub async fn put_enrollment(
     if !courses::set_enrollment(&mut tx, user, course, enrollment, now).await? {
         return Err(PushRefused::UnknownCourse);
     }
-    tx.commit().await.map_err(crate::store::StoreError::from)?;
+    tx.commit().await?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
     domain::{ids::UserId, keys::CourseKey},
     ids,
     store::{
-        Db, StoreError, courses, credit,
+        Db, courses, credit,
         credit_requests::{self, CreditRequest},
         users,
     },
@@ -50,7 +50,7 @@ pub async fn put(
     credit::lock(&mut tx, course.as_str(), user).await?;
     let request =
         credit_requests::upsert(&mut tx, who, ids::new_uuid(), (told.provider, told.status, told.parameters), now).await?;
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(request)
 }
 

@@ -74,7 +74,7 @@ pub async fn set(
         Some(id) => apply(&mut tx, (target.user, target.course.as_str()), (id, status, reason), None, now).await?,
         None => CreditUpdated::NotRequired,
     };
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(done)
 }
 
@@ -90,7 +90,7 @@ pub async fn remove(db: &Db, target: &Target<'_>) -> Result<bool, PushRefused> {
         Some(id) => rows::remove_status(&mut tx, target.user, id, None).await?,
         None => false,
     };
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(is_removed)
 }
 
@@ -114,7 +114,7 @@ pub async fn report_grade(
     let ruled = minimum.and_then(|minimum| grade::rule(grade, minimum, now));
     let Some((status, reason)) = ruled else { return Ok(CreditUpdated::NotRequired) };
     let done = apply(&mut tx, (user, course.as_str()), (id, status, &reason), None, now).await?;
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(done)
 }
 

@@ -79,7 +79,7 @@ pub async fn settle(db: &Db, payment: &Payment, now: DateTime<Utc>) -> Result<Se
         is_upgrade: flow::find_choice(&mut tx, order.user, &first.course).await?.is_some_and(|choice| choice.is_upgrade),
         course: first.course.clone(),
     };
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(settled)
 }
 

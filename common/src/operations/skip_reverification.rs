@@ -39,7 +39,7 @@ pub async fn put(db: &Db, user: UserId, course: &CourseKey, usage: &UsageKey, no
             set_requirement::apply(&mut tx, (user, course.as_str()), declined, None, now).await?;
         }
     }
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(())
 }
 
@@ -55,7 +55,7 @@ pub async fn delete(db: &Db, user: UserId, course: &CourseKey) -> Result<(), Pus
     if let Some(checkpoint) = skips::delete(&mut tx, user, course).await? {
         undo_decline(&mut tx, user, course, checkpoint).await?;
     }
-    tx.commit().await.map_err(StoreError::from)?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub async fn start(
     now: DateTime<Utc>,
 ) -> Result<CheckpointId, PushRefused> {
     // Without a transaction, so that nobody waits for another's end.
-    let mut conn = db.acquire().await.map_err(crate::store::StoreError::from)?;
+    let mut conn = db.acquire().await?;
     check_known(&mut conn, user, course).await?;
     Ok(checkpoints::ensure(&mut conn, course, usage, now).await?)
 }
