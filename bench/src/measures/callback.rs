@@ -35,7 +35,12 @@ pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         pairs.push(count as f64 / began.elapsed().as_secs_f64(), ceiling);
         let kept = place.count("SELECT count(*) FROM vendor_callbacks").await?;
-        anyhow::ensure!(usize::try_from(kept)? == receipts.len(), "{kept} callbacks were kept, and {} were sent", receipts.len());
+        let jobs = place.count("SELECT count(*) FROM jobs WHERE kind = 'apply_vendor_result'").await?;
+        anyhow::ensure!(
+            [kept, jobs].map(usize::try_from) == [Ok(receipts.len()); 2],
+            "{kept} callbacks were kept and {jobs} will be applied of the {} that were sent",
+            receipts.len()
+        );
         api.stop().await?;
         ground.clear(place).await?;
     }
@@ -57,7 +62,7 @@ async fn ceiling(ground: &Ground) -> Result<f64> {
             "sha256(random()::text::bytea)",
             &quoted,
             &attempt,
-            "'PASS'",
+            "'approved'",
             "now()",
             "now()",
             "true",
@@ -95,7 +100,7 @@ async fn waiting_attempts(place: &Place, count: usize) -> Result<Vec<String>> {
 }
 
 fn body(receipt: &str) -> String {
-    json!({ "receipt_id": receipt, "result": "PASS", "reasons": [], "code": "" }).to_string()
+    json!({ "receipt_id": receipt, "result": "approved", "reasons": [], "code": "" }).to_string()
 }
 
 /// A callback as the vendor signs it.
