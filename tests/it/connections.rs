@@ -96,3 +96,10 @@ async fn a_server_that_refuses_is_told_of() {
     let error = nowhere.check().await.unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
 }
+
+#[tokio::test]
+async fn what_a_pool_shows_of_itself_has_no_password_in_it() {
+    let db = Db::new("postgres://vouch:a-secret-word@127.0.0.1:9/vouch", 1).unwrap();
+    let shown = format!("{db:?}");
+    assert!(shown.contains("Connector") && !shown.contains("a-secret-word"), "{shown}");
+}

@@ -71,7 +71,7 @@ pub struct Db {
 }
 
 impl Db {
-    /// Prepares a pool of at most `connections_max`; it connects when it is first used.
+    /// Prepares a pool of at most `connections_max`; it connects when it is first used. Call it inside a runtime.
     ///
     /// # Errors
     ///

@@ -4,6 +4,7 @@
 //! that question, so that it costs no round trip of its own, and nothing is asked when a connection is given back.
 
 use std::{
+    fmt,
     ops::{Deref, DerefMut},
     time::Duration,
 };
@@ -35,8 +36,14 @@ const IDLE_LOOK: Duration = Duration::from_mins(1);
 pub(super) struct Pool(managed::Pool<Connector>);
 
 /// Makes connections.
-#[derive(Debug)]
 struct Connector(PgConnectOptions);
+
+impl fmt::Debug for Connector {
+    /// Nothing of the options, for the password is among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
 
 impl managed::Manager for Connector {
     type Type = PgConnection;
