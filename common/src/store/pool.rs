@@ -88,7 +88,9 @@ impl Pool {
 
     /// A connection that answers.
     pub(super) async fn acquire(&self) -> Result<Conn, StoreError> {
-        self.take(Question::Ping).await
+        let mut conn = self.take(Question::Ping).await?;
+        conn.is_whole = true;
+        Ok(conn)
     }
 
     /// A transaction that has begun, with this statement.
@@ -96,18 +98,16 @@ impl Pool {
         Ok(Tx(self.take(Question::Begin(statement)).await?))
     }
 
+    /// A connection that has answered; not whole yet.
     async fn take(&self, question: Question) -> Result<Conn, StoreError> {
         let answering = async {
             loop {
                 let object = self.connect().await?;
                 let is_new = Object::metrics(&object).recycle_count == 0;
-                // Not whole until it has answered: whoever gives up meanwhile leaves half an answer on it.
+                // Whoever gives up meanwhile leaves half an answer on it.
                 let mut conn = Conn { object: Some(object), is_whole: false };
                 match timeout(ANSWER_TIMEOUT, question.ask(&mut conn)).await {
-                    Ok(Ok(())) => {
-                        conn.is_whole = matches!(question, Question::Ping);
-                        return Ok(conn);
-                    }
+                    Ok(Ok(())) => return Ok(conn),
                     Ok(Err(error)) if is_new => return Err(error),
                     // It was cut while nobody used it; the next may live.
                     Ok(Err(_)) | Err(_) => {}
