@@ -1,12 +1,18 @@
 //! Connections to Postgres that are kept between uses: what one who used them left is not met by the next.
 
 use sqlx::PgConnection;
-use vouch_common::store::{Db, Tx};
+use vouch_common::{
+    domain::effect::Queue,
+    operations::hand_out_jobs::find_due,
+    store::{Db, Tx},
+};
 use vouch_tests::{TestApp, wait_for};
 
 const OPEN_TRANSACTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vouch' AND state LIKE 'idle in%'";
 const CONNECTIONS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vouch'";
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vouch' AND datname = current_database()";
 
 /// A database, and a pool of one connection to it.
 async fn one() -> (TestApp, Db) {
@@ -42,14 +48,35 @@ async fn a_transaction_that_was_dropped_is_undone_and_its_connection_serves_the_
 #[tokio::test]
 async fn what_was_cut_while_nobody_used_it_is_met_by_nobody() {
     let (app, db) = one().await;
-    let cut = async || {
-        app.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vouch' AND datname = current_database()").await
-    };
     let first = backend(&mut db.begin().await.unwrap()).await;
-    cut().await;
+    app.sql(CUT).await;
     assert_ne!(backend(&mut db.begin().await.unwrap()).await, first);
-    cut().await;
+    app.sql(CUT).await;
     db.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_may_be_done_twice_is_done_again_when_its_connection_was_cut_a_moment_ago() {
+    let (app, db) = one().await;
+    app.sql("INSERT INTO jobs (queue, kind, args) VALUES ('mail', 'send_email', '{}')").await;
+    for _ in 0..3 {
+        assert_eq!(find_due(&db, &Queue::ALL).await.unwrap(), [Queue::Mail]);
+        app.sql(CUT).await;
+    }
+}
+
+#[tokio::test]
+async fn who_gives_up_what_may_be_done_twice_leaves_no_connection() {
+    let (app, db) = one().await;
+    find_due(&db, &Queue::ALL).await.unwrap();
+    let mut other = app.db.begin().await.unwrap();
+    run(&mut other, "LOCK TABLE jobs").await;
+    tokio::select! {
+        _ = find_due(&db, &Queue::ALL) => panic!("it waits for the table"),
+        () = wait_for("it to wait for the table", async || (app.count(WAITING).await == 1).then_some(())) => {}
+    }
+    other.commit().await.unwrap();
+    wait_for("it to be closed", async || (app.count(CONNECTIONS).await == 0).then_some(())).await;
 }
 
 #[tokio::test]
@@ -63,10 +90,9 @@ async fn who_gives_up_amid_a_statement_leaves_nothing_to_the_next() {
         run(&mut tx, "UPDATE kept SET number = number + 1").await;
         tx
     };
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     tokio::select! {
         _ = given_up => panic!("it waits for the row"),
-        () = wait_for("it to wait for the row", async || (app.count(waits).await == 1).then_some(())) => {}
+        () = wait_for("it to wait for the row", async || (app.count(WAITING).await == 1).then_some(())) => {}
     }
     other.commit().await.unwrap();
     let mut tx = db.begin().await.unwrap();

@@ -58,7 +58,7 @@ async fn an_attempt_is_one_trace_from_the_submission_to_the_mail() {
         (submit, prepare),
         (one(&spans, "far.post_attempt"), submit),
         (callback, submission),
-        (apply, callback),
+        (apply, submission),
     ] {
         assert_eq!(child.parent_span_id, parent.span_id, "{} under {}", child.name, parent.name);
     }

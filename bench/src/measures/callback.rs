@@ -11,7 +11,7 @@ use crate::{
     figure::{Aim, Figure},
     ground::{Ground, Place},
     load::at_once,
-    pgbench::{fill, rate, statement},
+    pgbench::rate,
 };
 
 /// Callbacks that come at once.
@@ -47,37 +47,25 @@ pub async fn run(ground: &Ground) -> Result<Vec<Figure>> {
     Ok(vec![pairs.figure("callback", "callbacks/s", Aim::AtLeast(0.6))])
 }
 
-/// The same rows from pgbench, with as many clients as call at once.
+/// The same rows from pgbench, plainly, with as many clients as call at once; each for an attempt of its own, as the
+/// vendor calls.
 async fn ceiling(ground: &Ground) -> Result<f64> {
     let place = ground.place().await?;
-    waiting_attempts(&place, 1).await?;
-    let attempt = place.count("SELECT id FROM attempts").await?.to_string();
-    let receipt: uuid::Uuid = sqlx::query_scalar("SELECT receipt_id FROM attempts").fetch_one(&place.db).await?;
-    let (receipt, quoted) = (receipt.to_string(), format!("'{receipt}'"));
-    let sealed = format!("decode(repeat('ab', {}), 'hex')", body(&receipt).len() + SEAL_BYTES);
-    let keep = fill(
-        &statement("INSERT INTO vendor_callbacks")?,
-        &[
-            "'sealed'",
-            "sha256(random()::text::bytea)",
-            &quoted,
-            &attempt,
-            "'approved'",
-            "now()",
-            "now()",
-            "true",
-            &sealed,
-            "'received'",
-            "sha256('body')",
-        ],
+    let receipts = waiting_attempts(&place, 5_000).await?;
+    let receipt = receipts.first().context("an attempt")?;
+    let sealed = body(receipt).len() + SEAL_BYTES;
+    let script = format!(
+        r#"\set n random(1, {attempts})
+BEGIN;
+INSERT INTO vendor_callbacks (vendor, event_key, receipt, attempt_id, verdict, signed_at, received_at, signature_valid,
+                              body_sealed, outcome, body_digest)
+VALUES ('sealed', sha256(random()::text::bytea), '{receipt}', :n, 'approved', now(), now(), true,
+        decode(repeat('ab', {sealed}), 'hex'), 'received', sha256('body'));
+INSERT INTO jobs (queue, kind, args, subject) VALUES ('results', 'apply_vendor_result', '{{"v": 1, "callback": 1}}', '{receipt}');
+COMMIT;
+"#,
+        attempts = receipts.len(),
     );
-    let arrays =
-        ["'{results}'::text[]", "'{apply_vendor_result}'::text[]", "ARRAY['{\"v\":1,\"callback\":1}'::jsonb]", "'{0}'::float8[]"];
-    let nothing = ["'{NULL}'::text[]"; 4];
-    let subject = format!("{quoted}::uuid");
-    let values: Vec<&str> = arrays.into_iter().chain(nothing).chain([subject.as_str(), "NULL::text"]).collect();
-    let wish = fill(&statement("INSERT INTO jobs (queue, kind, args, due_at")?, &values);
-    let script = format!("BEGIN;\n{keep};\n{wish};\nCOMMIT;\n");
     let rate = rate(&place.database, place.folder(), &script, AT_ONCE, ground.amount(8, 1)).await?;
     ground.clear(place).await?;
     Ok(rate)

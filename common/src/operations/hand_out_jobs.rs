@@ -11,7 +11,7 @@ use crate::{
         Db, breakers,
         job_views::{self, QueueDepth},
         jobs::{self, ClaimedJob, HandedOut, Lease},
-        queues, schedule,
+        queues, repeat, schedule,
     },
 };
 
@@ -28,8 +28,7 @@ pub const BATCH_MAX: i64 = 500;
 ///
 /// When the database is away; ask again later.
 pub async fn find_due(db: &Db, wanted: &[Queue]) -> Result<Vec<Queue>, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(queues::list_with_due(&mut conn, wanted).await?)
+    Ok(repeat!(db, conn => queues::list_with_due(conn, wanted).await)?)
 }
 
 /// Hands out up to `limit` due jobs (at most [`BATCH_MAX`]) of a queue, as far as its brakes let them go.
@@ -39,9 +38,8 @@ pub async fn find_due(db: &Db, wanted: &[Queue]) -> Result<Vec<Queue>, Operation
 /// When the database is away; nothing was handed out, or it falls due again by itself.
 pub async fn hand_out(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, OperationError> {
     let limit = limit.min(BATCH_MAX);
-    let mut conn = db.acquire().await?;
-    let handed = jobs::hand_out(&mut conn, queue, limit, DISPATCH_WINDOW, false).await?;
-    drop(conn);
+    // What nobody heard of falls due again.
+    let handed = repeat!(db, conn => jobs::hand_out(conn, queue, limit, DISPATCH_WINDOW, false).await)?;
     // Mostly there is no brake, and one statement does it. Nothing came: perhaps there is one.
     if handed == HandedOut::default() { hand_out_braked(db, queue, limit).await } else { Ok(handed) }
 }
@@ -94,8 +92,8 @@ pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError>
 ///
 /// When the database is away; nothing is ours.
 pub async fn claim(db: &Db, queue: Queue, leases: &[Lease], window: Duration) -> Result<Vec<ClaimedJob>, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(jobs::claim(&mut conn, queue, leases, window).await?)
+    // What was claimed and nobody heard of falls due again.
+    Ok(repeat!(db, conn => jobs::claim(conn, queue, leases, window).await)?)
 }
 
 /// Renews claims for another `lease` each, no longer than each job may run; how many were renewed. What has passed
@@ -105,8 +103,7 @@ pub async fn claim(db: &Db, queue: Queue, leases: &[Lease], window: Duration) ->
 ///
 /// When the database is away; try again before the leases end.
 pub async fn renew(db: &Db, leases: &[(Lease, Duration)], lease: Duration) -> Result<u64, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(jobs::renew(&mut conn, leases, lease).await?)
+    Ok(repeat!(db, conn => jobs::renew(conn, leases, lease).await)?)
 }
 
 /// Takes the present tick of a recurring task; `false` when another worker has it.

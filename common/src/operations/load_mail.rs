@@ -13,7 +13,7 @@ use crate::{
         ids::{ReceiptId, UserId},
         keys::{CourseKey, UsageKey},
     },
-    store::{Connection, Db, StoreError, attempts, checkpoints, courses, credit as credit_rows, users},
+    store::{Connection, Db, StoreError, attempts, checkpoints, courses, credit as credit_rows, repeat, users},
 };
 
 /// What a mail says, and to whom.
@@ -73,26 +73,34 @@ pub struct WhichMail<'a> {
 ///
 /// [`OperationError::Missing`] when the learner or the attempt does not exist.
 pub async fn load(db: &Db, which: WhichMail<'_>, days_good_for: u32, now: DateTime<Utc>) -> Result<MailFacts, OperationError> {
-    let mut conn = db.acquire().await?;
-    let Some(user) = users::find(&mut conn, which.user).await? else {
-        let is_erased = users::is_erased(&mut conn, which.user).await?;
+    repeat!(db, conn => read(conn, &which, days_good_for, now).await)
+}
+
+async fn read(
+    conn: &mut Connection,
+    which: &WhichMail<'_>,
+    days_good_for: u32,
+    now: DateTime<Utc>,
+) -> Result<MailFacts, OperationError> {
+    let Some(user) = users::find(conn, which.user).await? else {
+        let is_erased = users::is_erased(conn, which.user).await?;
         return Err(if is_erased { StoreError::Erased.into() } else { OperationError::Missing("learner") });
     };
     let attempt = match which.receipt {
-        Some(receipt) => Some(attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?),
+        Some(receipt) => Some(attempts::find(conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?),
         None => None,
     };
     let (mut course_name, mut providers) = (None, None);
     if let Some(course) = which.course {
-        course_name = courses::find_name(&mut conn, course).await?;
-        providers = credit::provider_names(&credit_rows::provider_names(&mut conn, course).await?);
+        course_name = courses::find_name(conn, course).await?;
+        providers = credit::provider_names(&credit_rows::provider_names(conn, course).await?);
     }
     let checkpoint = match (which.template, &attempt) {
-        (MailTemplate::ReverificationStatus(_), Some(attempt)) => load_checkpoint(&mut conn, attempt, now).await?,
+        (MailTemplate::ReverificationStatus(_), Some(attempt)) => load_checkpoint(conn, attempt, now).await?,
         _ => None,
     };
     if let Some(facts) = &checkpoint {
-        course_name = courses::find_name(&mut conn, facts.course.as_str()).await?;
+        course_name = courses::find_name(conn, facts.course.as_str()).await?;
     }
     Ok(MailFacts {
         email: user.email,

@@ -8,9 +8,10 @@ use crate::{
         vendor_format::VendorFormat,
     },
     store::{
-        Db,
+        Connection, Db,
         attempts::{self, Objects},
         callbacks::{self, StoredCallback},
+        repeat,
     },
 };
 
@@ -44,13 +45,16 @@ pub struct IdPhoto {
 ///
 /// [`OperationError::Missing`] when there is no such attempt.
 pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, OperationError> {
-    let mut conn = db.acquire().await?;
-    let attempt = attempts::find(&mut conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
-    let own = attempts::objects(&mut conn, attempt.id).await?.ok_or(OperationError::Missing("attempt"))?;
+    repeat!(db, conn => read_attempt(conn, receipt).await)
+}
+
+async fn read_attempt(conn: &mut Connection, receipt: ReceiptId) -> Result<AttemptWork, OperationError> {
+    let attempt = attempts::find(conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
+    let own = attempts::objects(conn, attempt.id).await?.ok_or(OperationError::Missing("attempt"))?;
     let lender = match attempt.copy_id_photo_from {
         Some(lender) => {
-            let objects = attempts::objects(&mut conn, lender).await?;
-            objects.zip(attempts::receipt_of(&mut conn, lender).await?)
+            let objects = attempts::objects(conn, lender).await?;
+            objects.zip(attempts::receipt_of(conn, lender).await?)
         }
         None => Some((own.clone(), receipt)),
     };
@@ -67,6 +71,6 @@ pub async fn load_attempt(db: &Db, receipt: ReceiptId) -> Result<AttemptWork, Op
 ///
 /// [`OperationError::Missing`] when there is none.
 pub async fn load_callback(db: &Db, id: CallbackId) -> Result<StoredCallback, OperationError> {
-    let mut conn = db.acquire().await?;
-    callbacks::find(&mut conn, id).await?.ok_or(OperationError::Missing("callback"))
+    let found = repeat!(db, conn => callbacks::find(conn, id).await)?;
+    found.ok_or(OperationError::Missing("callback"))
 }

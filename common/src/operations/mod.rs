@@ -68,7 +68,7 @@ pub mod update_credit;
 
 use crate::{
     domain::attempt::Status,
-    store::{Connection, StoreError, jobs, jobs::Lease},
+    store::{Connection, MayBeCut, StoreError, jobs, jobs::Lease},
 };
 
 /// Why an operation did nothing.
@@ -89,6 +89,12 @@ pub enum OperationError {
     /// A stored value could not be opened or read.
     #[error("{0} can't be read")]
     Unreadable(&'static str),
+}
+
+impl MayBeCut for OperationError {
+    fn is_cut(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_cut())
+    }
 }
 
 impl From<sqlx::Error> for OperationError {

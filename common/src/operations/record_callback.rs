@@ -1,20 +1,14 @@
 //! The vendor calls back: kept with its job, or recognised as kept before.
 
 use chrono::{DateTime, Utc};
-use tracing::Instrument;
 
 use super::OperationError;
 use crate::{
-    domain::{
-        callback::VerdictKind,
-        effect::{Effect, Wish},
-        ids::ReceiptId,
-        vendor_format::VendorFormat,
-    },
+    domain::{callback::VerdictKind, ids::ReceiptId, vendor_format::VendorFormat},
     store::{
         Db,
         callbacks::{self, NewCallback},
-        jobs,
+        jobs, repeat,
     },
     telemetry::trace,
 };
@@ -62,55 +56,43 @@ pub enum Recorded {
 ///
 /// When the database is away: answer so that the vendor calls again.
 pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) -> Result<Recorded, OperationError> {
-    let mut tx = db.begin().await?;
-    let attempt = match callback.receipt.and_then(ReceiptId::parse) {
-        Some(receipt) => callbacks::find_addressee(&mut tx, receipt).await?,
-        None => None,
-    };
-    if attempt.as_ref().is_some_and(|attempt| attempt.is_erased) {
-        return Ok(Recorded::Erased);
-    }
-    let outcome = match (&attempt, VerdictKind::parse(callback.format, callback.result)) {
-        (None, _) => Recorded::Orphan,
-        (Some(_), None) => Recorded::UnknownResult,
-        (Some(_), Some(_)) => Recorded::Kept,
-    };
+    let is_known_result = VerdictKind::parse(callback.format, callback.result).is_some();
     let new = NewCallback {
         format: callback.format,
         event_key: &callback.event_key,
         receipt: &storable(callback.receipt.unwrap_or_default()),
-        attempt: attempt.as_ref().map(|attempt| attempt.id),
+        addressee: callback.receipt.and_then(ReceiptId::parse),
         verdict: &storable(callback.result),
         signed_at: callback.signed_at,
         received_at: now,
         is_signature_valid: callback.is_signature_valid,
         body_sealed: callback.body_sealed,
         body_digest: callback.body_digest.as_ref(),
-        outcome: match outcome {
-            Recorded::Orphan => callbacks::ORPHAN,
-            Recorded::UnknownResult => callbacks::UNKNOWN_RESULT,
-            Recorded::Kept | Recorded::Duplicate | Recorded::OtherBody | Recorded::Erased => callbacks::RECEIVED,
-        },
+        is_known_result,
     };
-    let Some(id) = callbacks::record(&mut tx, &new).await? else {
-        if let Some(digest) = &callback.body_digest
-            && !callbacks::has_body(&mut tx, callback.format, &callback.event_key, digest).await?
-        {
-            return Ok(Recorded::OtherBody);
-        }
-        // What was an orphan or unknown the first time is answered so again.
-        return Ok(if outcome == Recorded::Kept { Recorded::Duplicate } else { outcome });
-    };
-    if let (Recorded::Kept, Some(attempt)) = (outcome, &attempt) {
-        let wishes = [Wish::from(Effect::ApplyVendorResult { callback: id })];
-        // The vendor knows nothing of traces: its call is one of its own, and what follows is the attempt's.
-        let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = %attempt.receipt);
-        trace::continue_from(&span, attempt.trace.as_deref());
-        trace::link_to_present(&span);
-        jobs::insert(&mut tx, &wishes, Some(attempt.receipt)).instrument(span).await?;
+    let kept = repeat!(db, conn => callbacks::record(conn, &new).await)?;
+    if kept.is_erased {
+        return Ok(Recorded::Erased);
     }
-    tx.commit().await?;
-    Ok(outcome)
+    if kept.has_attempt {
+        // The vendor knows nothing of traces: its call is one of its own, and the attempt's tells of it.
+        let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = callback.receipt);
+        trace::continue_from(&span, kept.trace.as_deref());
+        trace::link_to_present(&span);
+    }
+    if !kept.is_new
+        && let Some(digest) = &callback.body_digest
+        && !repeat!(db, conn => callbacks::has_body(conn, callback.format, &callback.event_key, digest).await)?
+    {
+        return Ok(Recorded::OtherBody);
+    }
+    // What was an orphan or unknown the first time is answered so again.
+    Ok(match (kept.has_attempt, is_known_result) {
+        (false, _) => Recorded::Orphan,
+        (true, false) => Recorded::UnknownResult,
+        (true, true) if kept.is_new => Recorded::Kept,
+        (true, true) => Recorded::Duplicate,
+    })
 }
 
 /// What is kept of a text of the vendor: its beginning, without what Postgres can't keep.

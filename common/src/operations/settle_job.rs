@@ -13,7 +13,7 @@ use crate::{
     store::{
         Connection, Db, breakers,
         jobs::{self, Failure, Lease},
-        queues,
+        queues, repeat,
     },
 };
 
@@ -23,8 +23,7 @@ use crate::{
 ///
 /// [`OperationError::Fenced`] when the job is somebody else's by now.
 pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
-    let mut conn = db.acquire().await?;
-    take(&mut conn, lease).await
+    repeat!(db, conn => take(conn, lease).await)
 }
 
 /// As [`finish`], for many jobs at once; which of them were ended. The others are somebody else's by now.
@@ -33,8 +32,7 @@ pub async fn finish(db: &Db, lease: Lease) -> Result<(), OperationError> {
 ///
 /// When the database is away: none is ended.
 pub async fn finish_all(db: &Db, leases: &[Lease]) -> Result<Vec<Lease>, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(jobs::delete(&mut conn, leases).await?)
+    Ok(repeat!(db, conn => jobs::delete(conn, leases).await)?)
 }
 
 /// A try that failed because the far side did not answer or is at fault.

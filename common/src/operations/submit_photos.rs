@@ -21,7 +21,7 @@ use crate::{
         checkpoints::{self, CheckpointStatus, StatusRow},
         courses, events,
         events::Note,
-        jobs,
+        jobs, repeat,
         submission_keys::{self, Answered},
         users,
         users::User,
@@ -48,10 +48,9 @@ pub async fn load_facts(
     now: DateTime<Utc>,
     (days_good_for, format): (u32, VendorFormat),
 ) -> Result<Facts, OperationError> {
-    let mut conn = db.acquire().await?;
     let earliest = now - TimeDelta::days(i64::from(days_good_for));
-    let initial = attempts::find_id_photo_lender(&mut conn, who.user, earliest, format).await?;
-    let known = users::find(&mut conn, who.user).await?;
+    let initial = repeat!(db, conn => attempts::find_id_photo_lender(conn, who.user, earliest, format).await)?;
+    let known = repeat!(db, conn => users::find(conn, who.user).await)?;
     let profile_name = known.or_else(|| who.profile.clone()).map(|user| user.full_name);
     Ok(Facts { initial, profile_name })
 }
@@ -73,8 +72,7 @@ pub async fn is_checkpoint(db: &Db, course: &CourseKey, usage: &UsageKey) -> Res
 ///
 /// When the database is away.
 pub async fn find_block(db: &Db, course: &CourseKey, usage: &UsageKey) -> Result<Option<BlockPlace>, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(courses::find_block(&mut conn, course, usage).await?)
+    Ok(repeat!(db, conn => courses::find_block(conn, course, usage).await)?)
 }
 
 /// What was stored before the submission is recorded.
@@ -107,8 +105,7 @@ pub struct SubmissionKey {
 ///
 /// When the database is away.
 pub async fn find_answered(db: &Db, key: &SubmissionKey) -> Result<Option<Answered>, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(submission_keys::find(&mut conn, &key.caller, &key.key).await?)
+    Ok(repeat!(db, conn => submission_keys::find(conn, &key.caller, &key.key).await)?)
 }
 
 /// A submission that passed every check and whose photos are stored.

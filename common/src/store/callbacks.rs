@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{BadRow, Connection, StoreError, error::must_touch_one};
 use crate::domain::{
     callback::VerdictKind,
+    effect::Effect,
     ids::{AttemptId, CallbackId, ReceiptId},
     timeline::Call,
     vendor_format::VendorFormat,
@@ -12,8 +13,6 @@ use crate::domain::{
 
 /// Kept, and to be applied.
 pub(crate) const RECEIVED: &str = "received";
-/// Kept, without an attempt.
-pub(crate) const ORPHAN: &str = "orphan";
 /// Kept, and not understood.
 pub(crate) const UNKNOWN_RESULT: &str = "unknown_result";
 
@@ -21,75 +20,83 @@ pub(crate) const UNKNOWN_RESULT: &str = "unknown_result";
 pub(crate) struct NewCallback<'a> {
     pub(crate) format: VendorFormat,
     pub(crate) event_key: &'a [u8; 32],
+    /// The receipt as the vendor wrote it.
     pub(crate) receipt: &'a str,
-    pub(crate) attempt: Option<AttemptId>,
+    /// The same, if it is one.
+    pub(crate) addressee: Option<ReceiptId>,
     pub(crate) verdict: &'a str,
     pub(crate) signed_at: Option<DateTime<Utc>>,
     pub(crate) received_at: DateTime<Utc>,
     pub(crate) is_signature_valid: bool,
     pub(crate) body_sealed: &'a [u8],
     pub(crate) body_digest: Option<&'a [u8; 32]>,
-    pub(crate) outcome: &'a str,
+    /// Whether the verdict is one of the format's: if there is an attempt, it can be applied.
+    pub(crate) is_known_result: bool,
 }
 
-/// The attempt that a callback speaks of.
-pub(crate) struct Addressee {
-    pub(crate) id: AttemptId,
-    pub(crate) receipt: ReceiptId,
-    /// Whether its learner was erased; until the transaction ends they are not if they were not.
+/// What became of a callback that was to be kept.
+pub(crate) struct Kept {
+    /// Whether it is kept now, and was not before.
+    pub(crate) is_new: bool,
+    /// Whether an attempt has its receipt.
+    pub(crate) has_attempt: bool,
+    /// Whether that attempt's learner was erased: then it is not kept.
     pub(crate) is_erased: bool,
-    /// The trace that its submission began, as a `traceparent`.
+    /// The trace that the attempt's submission began, as a `traceparent`.
     pub(crate) trace: Option<String>,
 }
 
-/// Finds the attempt that a callback speaks of.
-pub(crate) async fn find_addressee(conn: &mut Connection, receipt: ReceiptId) -> Result<Option<Addressee>, StoreError> {
-    let row = sqlx::query!(
+/// Keeps a callback, and the job of one that can be applied, in one statement. One that fitted nothing then, and does
+/// now, is kept anew. A learner who was not erased is not until this lasts.
+pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Result<Kept, StoreError> {
+    // The statement that numbers the callback puts the number in.
+    let job = Effect::ApplyVendorResult { callback: CallbackId(0) };
+    let kept = sqlx::query_as!(
+        Kept,
         r#"
-        SELECT id, receipt_id, trace, erased_at FROM attempts JOIN users USING (user_id)
-        WHERE receipt_id = $1
-        FOR KEY SHARE OF users
-        "#,
-        receipt.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|row| Addressee {
-        id: AttemptId(row.id),
-        receipt: ReceiptId(row.receipt_id),
-        is_erased: row.erased_at.is_some(),
-        trace: row.trace,
-    }))
-}
-
-/// Keeps a callback; `None` when it was kept before. One that fitted nothing then, and does now, is kept anew.
-pub(crate) async fn record(conn: &mut Connection, new: &NewCallback<'_>) -> Result<Option<CallbackId>, StoreError> {
-    let id = sqlx::query_scalar!(
-        r#"
-        INSERT INTO vendor_callbacks (vendor, event_key, receipt, attempt_id, verdict, signed_at, received_at,
-                                      signature_valid, body_sealed, outcome, body_digest)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        ON CONFLICT (vendor, event_key) DO UPDATE
-        SET attempt_id = excluded.attempt_id, outcome = excluded.outcome
-        WHERE vendor_callbacks.outcome IN ('orphan', 'unknown_result') AND excluded.outcome = 'received'
-          AND vendor_callbacks.body_digest IS NOT DISTINCT FROM excluded.body_digest
-        RETURNING id
+        WITH addressee AS (
+            SELECT id, receipt_id, trace, erased_at FROM attempts JOIN users USING (user_id)
+            WHERE receipt_id = $11
+            FOR KEY SHARE OF users
+        ), kept AS (
+            INSERT INTO vendor_callbacks (vendor, event_key, receipt, attempt_id, verdict, signed_at, received_at,
+                                          signature_valid, body_sealed, outcome, body_digest)
+            SELECT $1, $2, $3, addressee.id, $4, $5, $6, $7, $8, CASE WHEN addressee.id IS NULL THEN 'orphan' ELSE $9 END, $10
+            FROM (SELECT) AS one LEFT JOIN addressee ON true
+            WHERE erased_at IS NULL
+            ON CONFLICT (vendor, event_key) DO UPDATE
+            SET attempt_id = excluded.attempt_id, outcome = excluded.outcome
+            WHERE vendor_callbacks.outcome IN ('orphan', 'unknown_result') AND excluded.outcome = 'received'
+              AND vendor_callbacks.body_digest IS NOT DISTINCT FROM excluded.body_digest
+            RETURNING id, outcome
+        ), born AS (
+            INSERT INTO jobs (queue, kind, args, subject, trace)
+            SELECT $12, $13, $14::jsonb || jsonb_build_object('callback', kept.id), receipt_id, trace
+            FROM kept CROSS JOIN addressee
+            WHERE outcome = 'received'
+        )
+        SELECT EXISTS (SELECT FROM kept) AS "is_new!", addressee.id IS NOT NULL AS "has_attempt!",
+               erased_at IS NOT NULL AS "is_erased!", trace AS "trace?"
+        FROM (SELECT) AS one LEFT JOIN addressee ON true
         "#,
         new.format.as_str(),
         new.event_key,
         new.receipt,
-        new.attempt.map(|id| id.0),
         new.verdict,
         new.signed_at,
         new.received_at,
         new.is_signature_valid,
         new.body_sealed,
-        new.outcome,
+        if new.is_known_result { RECEIVED } else { UNKNOWN_RESULT },
         new.body_digest.map(<[u8; 32]>::as_slice),
+        new.addressee.map(|receipt| receipt.0),
+        job.queue().as_str(),
+        job.kind(),
+        job.to_args(),
     )
-    .fetch_optional(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(id.map(CallbackId))
+    Ok(kept)
 }
 
 /// Whether what was kept under that key had the same body.

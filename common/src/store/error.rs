@@ -83,6 +83,19 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Whether an error says that the connection itself was cut, so that whoever may begin again should.
+pub(crate) trait MayBeCut {
+    fn is_cut(&self) -> bool;
+}
+
+impl MayBeCut for StoreError {
+    fn is_cut(&self) -> bool {
+        let Self::Unavailable(cause) = self else { return false };
+        // A server that stops, or an operator who ends a session, says so before it closes.
+        cause.as_database_error().is_none_or(|told| told.code().is_some_and(|code| code.starts_with("57P")))
+    }
+}
+
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
         Self::Unavailable(sqlx::Error::Io(error))

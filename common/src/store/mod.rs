@@ -54,14 +54,38 @@ use std::str::FromStr;
 
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 
-use pool::{Conn, Pool};
+use pool::{Conn, Pool, Trusted};
 
+pub(crate) use error::MayBeCut;
 pub use error::{BadRow, StoreError};
 pub use migrate::MIGRATOR;
 pub use pool::Tx;
 
 /// A connection inside a transaction; operations hand it to the functions here.
 pub type Connection = PgConnection;
+
+/// Does what may be done twice: the connection is not asked before if it answered a moment ago, and it is done again if
+/// that had been cut. `repeat!(db, conn => jobs::renew(conn, leases).await)` is a `Result`.
+///
+/// A macro, for the future of a closure that borrows both the connection and its surroundings is not `Send` to the
+/// compiler.
+macro_rules! repeat {
+    ($db:expr, $conn:ident => $act:expr) => {
+        loop {
+            match $db.trust().await {
+                Ok(mut trusted) => {
+                    let $conn = &mut *trusted.conn;
+                    let done = $act;
+                    if let Some(done) = trusted.judge(done) {
+                        break done;
+                    }
+                }
+                Err(error) => break Err(error.into()),
+            }
+        }
+    };
+}
+pub(crate) use repeat;
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -123,6 +147,15 @@ impl Db {
     /// When the database is away.
     pub(crate) async fn acquire(&self) -> Result<Conn, StoreError> {
         self.pool.acquire().await
+    }
+
+    /// A connection for [`repeat`].
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub(crate) async fn trust(&self) -> Result<Trusted, StoreError> {
+        self.pool.trust().await
     }
 
     /// Whether the database answers and has this release's tables.

@@ -1,12 +1,13 @@
 //! Connections that are kept between uses.
 //!
 //! What was cut while nobody used it must not be met by whoever takes it: it is asked first. A transaction's `BEGIN` is
-//! that question, so that it costs no round trip of its own, and nothing is asked when a connection is given back.
+//! that question, so that it costs no round trip of its own. What may be done twice is not preceded by one, as long as
+//! the connection answered a moment ago: it is done again on another. Nothing is asked when a connection is given back.
 
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
@@ -16,12 +17,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::StoreError;
+use super::{MayBeCut, StoreError};
 
 /// How long a caller waits for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that does not answer within this is thrown away.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// What answered less than this ago is not asked by who can begin again.
+const TRUST: Duration = Duration::from_secs(1);
 /// Pause between tries to connect while the server starts.
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections older than this are made anew, so that they spread over servers that were added.
@@ -38,6 +41,20 @@ pub(super) struct Pool(managed::Pool<Connector>);
 /// Makes connections.
 struct Connector(PgConnectOptions);
 
+/// A connection that is kept.
+#[derive(Debug)]
+struct Kept {
+    conn: PgConnection,
+    /// When it last answered to the end; `None` while nobody knows what still comes.
+    answered: Option<Instant>,
+}
+
+impl Kept {
+    fn is_trusted(&self) -> bool {
+        self.answered.is_some_and(|at| at.elapsed() < TRUST)
+    }
+}
+
 impl fmt::Debug for Connector {
     /// Nothing of the options, for the password is among them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,14 +63,14 @@ impl fmt::Debug for Connector {
 }
 
 impl managed::Manager for Connector {
-    type Type = PgConnection;
+    type Type = Kept;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        self.0.connect().await
+    async fn create(&self) -> Result<Kept, sqlx::Error> {
+        Ok(Kept { conn: self.0.connect().await?, answered: None })
     }
 
-    async fn recycle(&self, _conn: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, _kept: &mut Kept, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.age() < AGE_MAX { Ok(()) } else { Err(RecycleError::message("it is old")) }
     }
 }
@@ -63,6 +80,8 @@ impl managed::Manager for Connector {
 enum Question {
     /// Whether it is there.
     Ping,
+    /// The same, unless it answered a moment ago.
+    PingUnlessTrusted,
     /// To begin a transaction, with this statement.
     Begin(&'static str),
 }
@@ -70,7 +89,7 @@ enum Question {
 impl Question {
     async fn ask(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         match self {
-            Self::Ping => conn.ping().await,
+            Self::Ping | Self::PingUnlessTrusted => conn.ping().await,
             Self::Begin(statement) => conn.execute(statement).await.map(drop),
         }
     }
@@ -93,6 +112,13 @@ impl Pool {
         Ok(conn)
     }
 
+    /// A connection for [`repeat`](super::repeat): one that answered a moment ago is not asked.
+    pub(super) async fn trust(&self) -> Result<Trusted, StoreError> {
+        let mut conn = self.take(Question::PingUnlessTrusted).await?;
+        let was_asked = conn.kept().answered.take().is_none();
+        Ok(Trusted { conn, was_asked })
+    }
+
     /// A transaction that has begun, with this statement.
     pub(super) async fn begin(&self, statement: &'static str) -> Result<Tx, StoreError> {
         Ok(Tx(self.take(Question::Begin(statement)).await?))
@@ -102,7 +128,11 @@ impl Pool {
     async fn take(&self, question: Question) -> Result<Conn, StoreError> {
         let answering = async {
             loop {
-                let object = self.connect().await?;
+                let mut object = self.connect().await?;
+                if matches!(question, Question::PingUnlessTrusted) && object.is_trusted() {
+                    return Ok(Conn { object: Some(object), is_whole: false });
+                }
+                object.answered = None;
                 let is_new = Object::metrics(&object).recycle_count == 0;
                 // Whoever gives up meanwhile leaves half an answer on it.
                 let mut conn = Conn { object: Some(object), is_whole: false };
@@ -135,7 +165,7 @@ impl Pool {
     pub(super) async fn close(&self) {
         let kept = self.0.retain(|_, _| false).removed;
         self.0.close();
-        for conn in kept {
+        for Kept { conn, .. } in kept {
             // The server may be away; then there is nothing to close.
             let _ = conn.close().await;
         }
@@ -156,7 +186,7 @@ async fn close_idle(pool: managed::WeakPool<Connector>) {
     loop {
         sleep(IDLE_LOOK).await;
         let Some(pool) = pool.upgrade() else { return };
-        for conn in pool.retain(|_, metrics| metrics.last_used() < IDLE_MAX).removed {
+        for Kept { conn, .. } in pool.retain(|_, metrics| metrics.last_used() < IDLE_MAX).removed {
             let _ = conn.close().await;
         }
     }
@@ -171,6 +201,25 @@ pub(crate) struct Conn {
     is_whole: bool,
 }
 
+/// A connection for what may be done twice; another may use it after [`Self::judge`] only.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) conn: Conn,
+    /// Whether it answered just now: then it is no use to begin again.
+    was_asked: bool,
+}
+
+impl Trusted {
+    /// What was done on it; `None` when it turns out to have been cut before, so that it is to be done on another.
+    pub(crate) fn judge<T, E: MayBeCut>(mut self, done: Result<T, E>) -> Option<Result<T, E>> {
+        let is_cut = done.as_ref().is_err_and(MayBeCut::is_cut);
+        if !is_cut {
+            self.conn.has_answered();
+        }
+        (!is_cut || self.was_asked).then_some(done)
+    }
+}
+
 /// A transaction; dropped without a commit, it is undone.
 #[derive(Debug)]
 pub struct Tx(Conn);
@@ -183,13 +232,25 @@ impl Conn {
     pub(super) async fn discard(mut self) {
         if let Some(object) = self.object.take() {
             // The server may be away; then there is nothing to close.
-            let _ = Object::take(object).close().await;
+            let _ = Object::take(object).conn.close().await;
         }
     }
 
     /// Undoes the transaction on it.
     async fn undo(mut self) {
-        self.is_whole = self.execute("ROLLBACK").await.is_ok();
+        if self.execute("ROLLBACK").await.is_ok() {
+            self.has_answered();
+        }
+    }
+
+    fn kept(&mut self) -> &mut Kept {
+        self.object.as_mut().expect(GONE)
+    }
+
+    /// All that was asked of it was answered: another may use it.
+    fn has_answered(&mut self) {
+        self.kept().answered = Some(Instant::now());
+        self.is_whole = true;
     }
 }
 
@@ -197,13 +258,13 @@ impl Deref for Conn {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.object.as_ref().expect(GONE)
+        &self.object.as_ref().expect(GONE).conn
     }
 }
 
 impl DerefMut for Conn {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.object.as_mut().expect(GONE)
+        &mut self.kept().conn
     }
 }
 
@@ -226,7 +287,7 @@ impl Tx {
     /// whether it does.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         self.execute("COMMIT").await?;
-        self.0.is_whole = true;
+        self.0.has_answered();
         Ok(())
     }
 
@@ -237,7 +298,7 @@ impl Tx {
     /// When the database is away: then it is undone all the same.
     pub(crate) async fn rollback(mut self) -> Result<(), StoreError> {
         self.execute("ROLLBACK").await?;
-        self.0.is_whole = true;
+        self.0.has_answered();
         Ok(())
     }
 }
