@@ -22,7 +22,7 @@ use vouch_common::{
         load_work::{self, AttemptWork},
     },
     photos::{
-        inspect::{CleanPhoto, Limits, inspect},
+        inspect::{Limits, inspect},
         names,
         seal::{open, with_context},
     },
@@ -31,7 +31,7 @@ use vouch_common::{
 };
 
 use crate::{
-    adapters::vendor::VendorError,
+    adapters::vendor::{EncryptedPhoto, VendorError},
     runtime::job::{Classify, Delivery, Policy, Verdict},
     services::Services,
 };
@@ -58,8 +58,8 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
         return Ok(services.finish(delivery.lease).await?);
     }
     let (face, photo_id) = tokio::try_join!(
-        check(services, receipt, PhotoKind::Face, work.objects.face_upload.as_deref()),
-        check_photo_id(services, &work),
+        prepare(services, receipt, PhotoKind::Face, work.objects.face_upload.as_deref()),
+        prepare_photo_id(services, &work),
     )?;
     let faults: Vec<(PhotoKind, PhotoFault)> =
         [(PhotoKind::Face, face.as_ref().err()), (PhotoKind::PhotoId, photo_id.as_ref().err())]
@@ -92,54 +92,61 @@ async fn finish(services: &Services, work: &AttemptWork) -> Result<(), PrepareEr
     Ok(())
 }
 
-async fn check_photo_id(services: &Services, work: &AttemptWork) -> Result<Result<Option<CleanPhoto>, PhotoFault>, PrepareError> {
+async fn prepare_photo_id(
+    services: &Services,
+    work: &AttemptWork,
+) -> Result<Result<Option<EncryptedPhoto>, PhotoFault>, PrepareError> {
     if work.attempt.copy_id_photo_from.is_some() {
         return Ok(Ok(None));
     }
     let upload = work.objects.photo_id_upload.as_deref();
-    Ok(check(services, work.attempt.receipt, PhotoKind::PhotoId, upload).await?.map(Some))
+    Ok(prepare(services, work.attempt.receipt, PhotoKind::PhotoId, upload).await?.map(Some))
 }
 
-/// Opens an upload and looks through it, off the runtime's threads.
-async fn check(
+/// Opens an upload, looks through it, and encrypts what is left of it for the vendor, off the runtime's threads.
+async fn prepare(
     services: &Services,
     receipt: ReceiptId,
     kind: PhotoKind,
     upload: Option<&str>,
-) -> Result<Result<CleanPhoto, PhotoFault>, PrepareError> {
+) -> Result<Result<EncryptedPhoto, PhotoFault>, PrepareError> {
     let upload = upload.ok_or(PrepareError::NoUpload { kind: kind.as_str() })?;
     let _slot = services.decoding().acquire().await.map_err(|_| PrepareError::Stopped)?;
     let sealed = services.objects().get(upload).await?;
-    let keys = services.settings().master_keys.clone();
+    let services = services.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let plain = with_context(receipt, kind.as_str(), |context| open(&keys, context, &sealed))?;
-        Ok(inspect(&plain, &Limits::default()))
+        let keys = &services.settings().master_keys;
+        let plain = with_context(receipt, kind.as_str(), |context| open(keys, context, &sealed))
+            .map_err(|_| PrepareError::CannotOpen { kind: kind.as_str() })?;
+        match inspect(&plain, &Limits::default()) {
+            Ok(clean) => Ok(Ok(services.vendor().encrypt(receipt, kind, &clean.bytes)?)),
+            Err(fault) => Ok(Err(fault)),
+        }
     });
-    work.await
-        .map_err(|_| PrepareError::Stopped)?
-        .map_err(|_: vouch_common::photos::keys::CannotOpen| PrepareError::CannotOpen { kind: kind.as_str() })
+    work.await.map_err(|_| PrepareError::Stopped)?
 }
 
-/// Encrypts the photos for the vendor and stores them under names that only this delivery writes.
+/// Stores the photos under names that only this delivery writes.
 async fn store(
     services: &Services,
     delivery: Delivery,
     receipt: ReceiptId,
-    (face, photo_id): (CleanPhoto, Option<CleanPhoto>),
+    (face, photo_id): (EncryptedPhoto, Option<EncryptedPhoto>),
 ) -> Result<Objects, PrepareError> {
-    let put = async |kind, photo: CleanPhoto| -> Result<(String, String), PrepareError> {
-        let encrypted = services.vendor().encrypt(receipt, kind, &photo.bytes)?;
+    let put = async |kind, photo: EncryptedPhoto| -> Result<(Option<String>, String), PrepareError> {
         let name = names::prepared(receipt, kind, delivery.lease);
-        services.objects().put(&name, encrypted.body.into()).await?;
-        Ok((name, encrypted.wrapped_key))
+        services.objects().put(&name, photo.body.into()).await?;
+        Ok((Some(name), photo.wrapped_key))
     };
-    let (face, face_key) = put(PhotoKind::Face, face).await?;
-    let (photo_id, photo_id_key) = match photo_id {
-        Some(photo_id) => put(PhotoKind::PhotoId, photo_id).await.map(|(name, key)| (Some(name), key))?,
-        None => (None, String::new()),
+    let put_photo_id = async {
+        match photo_id {
+            Some(photo_id) => put(PhotoKind::PhotoId, photo_id).await,
+            None => Ok((None, String::new())),
+        }
     };
+    let ((face, face_key), (photo_id, photo_id_key)) = tokio::try_join!(put(PhotoKind::Face, face), put_photo_id)?;
     let format = services.vendor().format();
-    Ok(Objects { face_upload: None, photo_id_upload: None, face: Some(face), photo_id, face_key, photo_id_key, format })
+    Ok(Objects { face_upload: None, photo_id_upload: None, face, photo_id, face_key, photo_id_key, format })
 }
 
 /// Why photos were not prepared.
