@@ -1,18 +1,26 @@
 //! Connections to Postgres that are kept between uses: what one who used them left is not met by the next.
 
+use std::net::Ipv4Addr;
+
 use sqlx::PgConnection;
+use url::Url;
 use vouch_common::{
     domain::effect::Queue,
-    operations::hand_out_jobs::find_due,
+    operations::{OperationError, hand_out_jobs::find_due},
     store::{Db, Tx},
 };
-use vouch_tests::{TestApp, wait_for};
+use vouch_tests::{
+    TestApp,
+    proxy::{Mode, Proxy},
+    wait_for,
+};
 
 const OPEN_TRANSACTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vouch' AND state LIKE 'idle in%'";
 const CONNECTIONS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vouch'";
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vouch' AND datname = current_database()";
+const CUT: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vouch' AND datname = current_database()";
 
 /// A database, and a pool of one connection to it.
 async fn one() -> (TestApp, Db) {
@@ -77,6 +85,23 @@ async fn who_gives_up_what_may_be_done_twice_leaves_no_connection() {
     }
     other.commit().await.unwrap();
     wait_for("it to be closed", async || (app.count(CONNECTIONS).await == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_told_of_and_asked_anew_when_it_speaks() {
+    let (app, _db) = one().await;
+    let mut url = Url::parse(&app.settings[0].1).unwrap();
+    let upstream = (Ipv4Addr::LOCALHOST, url.port().unwrap()).into();
+    let proxy = Proxy::start(upstream).await;
+    url.set_port(Some(proxy.addr().port())).unwrap();
+    let db = Db::new(url.as_str(), 1).unwrap();
+    find_due(&db, &Queue::ALL).await.unwrap();
+    proxy.set(Mode::Silent);
+    // Two limits of five seconds: for the answer of one that was trusted, and for another connection.
+    let silence = find_due(&db, &Queue::ALL).await.unwrap_err();
+    assert!(matches!(&silence, OperationError::Store(cause) if cause.is_transient()), "{silence:?}");
+    proxy.heal();
+    assert_eq!(find_due(&db, &Queue::ALL).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -50,9 +50,10 @@ pub mod submission_keys;
 pub mod switches;
 pub mod users;
 
-use std::str::FromStr;
+use std::{io, str::FromStr, time::Duration};
 
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
 
 use pool::{Conn, Pool, Trusted};
 
@@ -74,8 +75,9 @@ macro_rules! repeat {
         loop {
             match $db.trust().await {
                 Ok(mut trusted) => {
+                    let patience = trusted.patience();
                     let $conn = &mut *trusted.conn;
-                    let done = $act;
+                    let done = $crate::store::within(patience, async { $act }).await;
                     if let Some(done) = trusted.judge(done) {
                         break done;
                     }
@@ -86,6 +88,12 @@ macro_rules! repeat {
     };
 }
 pub(crate) use repeat;
+
+/// What an answer that does not come in time is told as.
+pub(crate) async fn within<T, E: From<StoreError>>(patience: Duration, act: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let silence = |_| Err(StoreError::from(io::Error::from(io::ErrorKind::TimedOut)).into());
+    timeout(patience, act).await.unwrap_or_else(silence)
+}
 
 /// The database.
 #[derive(Clone, Debug)]
