@@ -57,11 +57,12 @@ pub enum Recorded {
 /// When the database is away: answer so that the vendor calls again.
 pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) -> Result<Recorded, OperationError> {
     let is_known_result = VerdictKind::parse(callback.format, callback.result).is_some();
+    let addressee = callback.receipt.and_then(ReceiptId::parse);
     let new = NewCallback {
         format: callback.format,
         event_key: &callback.event_key,
         receipt: &storable(callback.receipt.unwrap_or_default()),
-        addressee: callback.receipt.and_then(ReceiptId::parse),
+        addressee,
         verdict: &storable(callback.result),
         signed_at: callback.signed_at,
         received_at: now,
@@ -74,12 +75,6 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
     if kept.is_erased {
         return Ok(Recorded::Erased);
     }
-    if kept.has_attempt {
-        // The vendor knows nothing of traces: its call is one of its own, and the attempt's tells of it.
-        let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = callback.receipt);
-        trace::continue_from(&span, kept.trace.as_deref());
-        trace::link_to_present(&span);
-    }
     if !kept.is_new
         && let Some(digest) = &callback.body_digest
         && !repeat!(db, conn => callbacks::has_body(conn, callback.format, &callback.event_key, digest).await)?
@@ -87,12 +82,18 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
         return Ok(Recorded::OtherBody);
     }
     // What was an orphan or unknown the first time is answered so again.
-    Ok(match (kept.has_attempt, is_known_result) {
-        (false, _) => Recorded::Orphan,
-        (true, false) => Recorded::UnknownResult,
-        (true, true) if kept.is_new => Recorded::Kept,
-        (true, true) => Recorded::Duplicate,
-    })
+    match (addressee.filter(|_| kept.has_attempt), is_known_result) {
+        (None, _) => Ok(Recorded::Orphan),
+        (Some(_), false) => Ok(Recorded::UnknownResult),
+        (Some(_), true) if !kept.is_new => Ok(Recorded::Duplicate),
+        (Some(receipt), true) => {
+            // The vendor knows nothing of traces: its call is one of its own, and the attempt's tells of it.
+            let span = tracing::info_span!(parent: None, "op.record_callback", attempt.receipt = %receipt);
+            trace::continue_from(&span, kept.trace.as_deref());
+            trace::link_to_present(&span);
+            Ok(Recorded::Kept)
+        }
+    }
 }
 
 /// What is kept of a text of the vendor: its beginning, without what Postgres can't keep.
