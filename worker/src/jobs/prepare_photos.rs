@@ -118,7 +118,10 @@ async fn prepare(
         let keys = &services.settings().master_keys;
         let plain = with_context(receipt, kind.as_str(), |context| open(keys, context, &sealed))
             .map_err(|_| PrepareError::CannotOpen { kind: kind.as_str() })?;
-        match inspect(&plain, &Limits::default()) {
+        drop(sealed);
+        let inspected = inspect(&plain, &Limits::default());
+        drop(plain);
+        match inspected {
             Ok(clean) => Ok(Ok(services.vendor().encrypt(receipt, kind, &clean.bytes)?)),
             Err(fault) => Ok(Err(fault)),
         }
