@@ -97,7 +97,7 @@ async fn a_server_that_falls_silent_is_told_of_and_asked_anew_when_it_speaks() {
     let db = Db::new(url.as_str(), 1).unwrap();
     find_due(&db, &Queue::ALL).await.unwrap();
     proxy.set(Mode::Silent);
-    // Two limits of five seconds: for the answer of one that was trusted, and for another connection.
+    // Two limits, of 35 and 5 seconds: for an answer, which a slow server may give, and for another connection.
     let silence = find_due(&db, &Queue::ALL).await.unwrap_err();
     assert!(matches!(&silence, OperationError::Store(cause) if cause.is_transient()), "{silence:?}");
     proxy.heal();

@@ -75,9 +75,8 @@ macro_rules! repeat {
         loop {
             match $db.trust().await {
                 Ok(mut trusted) => {
-                    let patience = trusted.patience();
                     let $conn = &mut *trusted.conn;
-                    let done = $crate::store::within(patience, async { $act }).await;
+                    let done = $crate::store::unless_silent(async { $act }).await;
                     if let Some(done) = trusted.judge(done) {
                         break done;
                     }
@@ -89,10 +88,14 @@ macro_rules! repeat {
 }
 pub(crate) use repeat;
 
-/// What an answer that does not come in time is told as.
-pub(crate) async fn within<T, E: From<StoreError>>(patience: Duration, act: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+/// Longer than any statement may take: the line is dead then. Not sooner, for a claim that is given up while it runs counts
+/// as a delivery of which nobody hears.
+const SILENCE_MAX: Duration = Duration::from_secs(35);
+
+/// Tells of a line that is silent as of one that was cut.
+pub(crate) async fn unless_silent<T, E: From<StoreError>>(act: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let silence = |_| Err(StoreError::from(io::Error::from(io::ErrorKind::TimedOut)).into());
-    timeout(patience, act).await.unwrap_or_else(silence)
+    timeout(SILENCE_MAX, act).await.unwrap_or_else(silence)
 }
 
 /// The database.
@@ -111,7 +114,7 @@ impl Db {
     pub fn new(url: &str, connections_max: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("vouch")
-            // A statement that hangs must not hold a lease for ever. Ours read few rows: compiling one takes longer
+            // A statement that hangs must not hold a lease for ever; SILENCE_MAX is longer. Ours read few rows: compiling one takes longer
             // than running it, and a search of a few milliseconds would take a hundred.
             .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s"), ("jit", "off")])
             .disable_statement_logging();

@@ -25,10 +25,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// What answered less than this ago is not asked by who can begin again.
 const TRUST: Duration = Duration::from_secs(1);
-/// And it must do so within this.
-const TRUSTED_MAX: Duration = Duration::from_secs(5);
-/// What was asked, and is silent for longer than any statement may take, has gone.
-const STATEMENT_MAX: Duration = Duration::from_secs(35);
 /// Pause between tries to connect while the server starts.
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections older than this are made anew, so that they spread over servers that were added.
@@ -214,11 +210,6 @@ pub(crate) struct Trusted {
 }
 
 impl Trusted {
-    /// How long to wait for what is done on it.
-    pub(crate) const fn patience(&self) -> Duration {
-        if self.was_asked { STATEMENT_MAX } else { TRUSTED_MAX }
-    }
-
     /// What was done on it; `None` when it turns out to have been cut before, so that it is to be done on another.
     pub(crate) fn judge<T, E: MayBeCut>(mut self, done: Result<T, E>) -> Option<Result<T, E>> {
         let is_cut = done.as_ref().is_err_and(MayBeCut::is_cut);
