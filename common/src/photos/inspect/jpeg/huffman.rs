@@ -3,7 +3,10 @@
 //! Our own, because no decoder at hand refuses a scan that ends early or late: they patch gray
 //! over what is missing. This one only counts codes and bits; it makes no pixels.
 
+use std::cell::OnceCell;
+
 use super::super::PhotoFault;
+use super::runs::{Run, Runs};
 
 const LOOKUP_BITS: u32 = 9;
 const CODE_BITS_MAX: usize = 16;
@@ -20,6 +23,8 @@ pub(super) struct Huffman {
     /// By code length: what to add to a code to get its symbol's place.
     shifts: [i32; CODE_BITS_MAX + 1],
     symbols: Vec<u8>,
+    /// Made when a sequential scan is read by these codes.
+    runs: OnceCell<Runs>,
 }
 
 impl Huffman {
@@ -30,6 +35,7 @@ impl Huffman {
             ends: [0; CODE_BITS_MAX + 1],
             shifts: [0; CODE_BITS_MAX + 1],
             symbols: symbols.to_vec(),
+            runs: OnceCell::new(),
         };
         let mut code: u32 = 0;
         let mut place: usize = 0;
@@ -53,12 +59,23 @@ impl Huffman {
         Ok(table)
     }
 
+    /// What several codes bring at one look, if these are the codes of coefficients in a sequential scan.
+    pub(super) fn runs(&self) -> &Runs {
+        self.runs.get_or_init(|| Runs::of(self))
+    }
+
     /// Finds the code at the start of the next 16 bits: its length in bits and its symbol.
     #[inline]
     fn find(&self, next: u16) -> Option<(u32, u8)> {
+        self.find_short(next).or_else(|| self.find_long(next))
+    }
+
+    /// The same for a code that is no longer than the lookup's.
+    #[inline]
+    pub(super) fn find_short(&self, next: u16) -> Option<(u32, u8)> {
         let entry = *self.lookup.get(usize::from(next >> (16 - LOOKUP_BITS)))?;
         let [length, symbol] = entry.to_be_bytes();
-        if length != 0 { Some((u32::from(length), symbol)) } else { self.find_long(next) }
+        (length != 0).then_some((u32::from(length), symbol))
     }
 
     /// The same for a code that is longer than the lookup's.
@@ -109,12 +126,28 @@ impl<'a> Bits<'a> {
     }
 
     /// Takes one Huffman code and the number after it, whose length is the lower half of the code's symbol; returns
-    /// the symbol.
+    /// symbol and number.
     #[inline]
-    pub(super) fn coefficient(&mut self, table: &Huffman) -> Result<u8, PhotoFault> {
+    pub(super) fn symbol_and_number(&mut self, table: &Huffman) -> Result<(u8, u32), PhotoFault> {
         let (length, symbol) = self.look(table)?;
-        self.skip(length + u32::from(symbol & 15))?;
-        Ok(symbol)
+        let number_length = u32::from(symbol & 15);
+        let number = (self.waiting << length).checked_shr(64 - number_length).unwrap_or(0);
+        self.skip(length + number_length)?;
+        Ok((symbol, u32::try_from(number).map_err(|_| PhotoFault::Damaged)?))
+    }
+
+    /// Takes as many coefficients as one look shows; `None`, and nothing is taken, when it shows none or more than
+    /// `room` places.
+    #[inline]
+    pub(super) fn run(&mut self, runs: &Runs, room: u8) -> Option<Run> {
+        if self.waiting_count < CODE_AND_NUMBER_BITS_MAX {
+            self.fill();
+        }
+        let run = runs.at(self.waiting);
+        if run.bits == 0 || run.places > room {
+            return None;
+        }
+        self.skip(u32::from(run.bits)).ok().map(|()| run)
     }
 
     /// The next code's length and symbol; nothing is taken, and a number after the code waits, too.

@@ -8,6 +8,7 @@
 mod frame;
 mod huffman;
 mod profile;
+mod runs;
 mod scan;
 
 use image::metadata::Orientation;

@@ -189,11 +189,11 @@ impl<'a> Pass<'a> {
     }
 
     fn walk_mean(&mut self, part: &Part, place: usize, bits: &mut Bits) -> Result<(), PhotoFault> {
-        let length = bits.symbol(self.tables.dc(part.dc)?)?;
+        let (length, number) = bits.symbol_and_number(self.tables.dc(part.dc)?)?;
         if length > DIFFERENCE_BITS_MAX {
             return Err(PhotoFault::Damaged);
         }
-        let number = i64::from(bits.number(length)?);
+        let number = i64::from(number);
         // Numbers in the lower half stand for negative differences.
         let is_negative = length > 0 && number < 1 << (length - 1);
         let difference = if is_negative { number - (1 << length) + 1 } else { number };
@@ -217,9 +217,18 @@ impl<'a> Pass<'a> {
 
     fn walk_sequential(&self, part: &Part, bits: &mut Bits) -> Result<(), PhotoFault> {
         let table = self.tables.ac(part.ac)?;
+        let runs = table.runs();
         let mut at: u8 = 1;
         while at < 64 {
-            let symbol = bits.coefficient(table)?;
+            // After the last place comes another block, so that a run must leave one free.
+            if let Some(run) = bits.run(runs, 63 - at) {
+                if run.is_end {
+                    return Ok(());
+                }
+                at += run.places;
+                continue;
+            }
+            let (symbol, _) = bits.symbol_and_number(table)?;
             let (zeros, length) = (symbol >> 4, symbol & 15);
             match (zeros, length) {
                 (0, 0) => return Ok(()),
@@ -245,7 +254,7 @@ impl<'a> Pass<'a> {
         let table = self.tables.ac(part.ac)?;
         let mut at = self.header.first;
         while at <= self.header.last {
-            let symbol = bits.coefficient(table)?;
+            let (symbol, _) = bits.symbol_and_number(table)?;
             let (zeros, length) = (symbol >> 4, symbol & 15);
             match (zeros, length) {
                 (15, 0) => at += 16,
