@@ -7,7 +7,7 @@ use crate::{
     domain::{
         attempt::transition::Move,
         effect::{Effect, Wish},
-        ids::ReceiptId,
+        ids::{AttemptId, ReceiptId},
     },
     store::{
         Db,
@@ -29,18 +29,17 @@ pub const INTAKE: &str = "intake";
 pub async fn prepared(
     db: &Db,
     lease: Lease,
-    receipt: ReceiptId,
+    (attempt, receipt): (AttemptId, ReceiptId),
     objects: &Objects,
     now: DateTime<Utc>,
 ) -> Result<(), OperationError> {
     let mut tx = db.begin().await?;
     take(&mut tx, lease).await?;
-    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let change = Change { at: now, actor: "worker", ..Change::default() };
-    if let Moved::Refused(status) = attempts::transition(&mut tx, attempt.id, Move::Prepare.rule(), &change).await? {
+    if let Moved::Refused(status) = attempts::transition(&mut tx, attempt, Move::Prepare.rule(), &change).await? {
         return Err(OperationError::Refused(status));
     }
-    attempts::set_prepared(&mut tx, attempt.id, objects).await?;
+    attempts::set_prepared(&mut tx, attempt, objects).await?;
     jobs::insert(&mut tx, &[Wish::from(Effect::SubmitToVendor { receipt })], Some(receipt)).await?;
     tx.commit().await?;
     Ok(())

@@ -62,6 +62,7 @@ pub async fn grant(
         face_upload: None,
         photo_id_upload: None,
         upload_master_key: None,
+        received_from: None,
     };
     let id = attempts::insert(&mut tx, &new).await?;
     let change = Change { at: now, actor: &order.actor, reviewing_service: Some(SERVICE), ..Change::default() };

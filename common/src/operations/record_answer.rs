@@ -11,7 +11,7 @@ use crate::{
         breaker::{Event, State},
         effect::Queue,
     },
-    store::{Db, breakers, queues},
+    store::{Db, breakers, queues, repeat},
 };
 
 /// Answers that the breaker was not told of yet.
@@ -42,11 +42,9 @@ pub enum Recorded {
 ///
 /// When the database is away; tell the next time.
 pub async fn record(db: &Db, queue: Queue, answers: Answers) -> Result<Recorded, OperationError> {
-    let mut conn = db.acquire().await?;
-    if !answers.must_be_told && breakers::is_at_rest(&mut conn, queue).await? {
+    if !answers.must_be_told && repeat!(db, conn => breakers::is_at_rest(conn, queue).await)? {
         return Ok(Recorded::Later);
     }
-    drop(conn);
     let mut tx = db.begin().await?;
     let Some(mut named) = breakers::find_of_queue_and_lock(&mut tx, queue, true).await? else { return Ok(Recorded::Told) };
     let now = queues::now(&mut tx).await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{OperationError, take};
 use crate::{
-    domain::{attempt::transition::Move, ids::ReceiptId},
+    domain::{attempt::transition::Move, ids::AttemptId},
     store::{
         Db,
         attempts::{self, Change, Moved},
@@ -22,10 +22,9 @@ pub const ANSWER_BYTES_MAX: usize = 2048;
 ///
 /// [`OperationError::Fenced`] when another worker has the job, [`OperationError::Refused`] when a verdict
 /// was applied meanwhile; either way nothing changed.
-pub async fn accepted(db: &Db, lease: Lease, receipt: ReceiptId, now: DateTime<Utc>) -> Result<(), OperationError> {
+pub async fn accepted(db: &Db, lease: Lease, attempt: AttemptId, now: DateTime<Utc>) -> Result<(), OperationError> {
     let mut tx = db.begin().await?;
     take(&mut tx, lease).await?;
-    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let change = Change {
         at: now,
         actor: "worker",
@@ -34,7 +33,7 @@ pub async fn accepted(db: &Db, lease: Lease, receipt: ReceiptId, now: DateTime<U
         error_code: Some(""),
         ..Change::default()
     };
-    match attempts::transition(&mut tx, attempt.id, Move::Submit.rule(), &change).await? {
+    match attempts::transition(&mut tx, attempt, Move::Submit.rule(), &change).await? {
         Moved::From(_) => {}
         Moved::Refused(status) => return Err(OperationError::Refused(status)),
     }
@@ -48,15 +47,14 @@ pub async fn accepted(db: &Db, lease: Lease, receipt: ReceiptId, now: DateTime<U
 /// # Errors
 ///
 /// As [`accepted`].
-pub async fn failed(db: &Db, lease: Lease, receipt: ReceiptId, answer: &str, now: DateTime<Utc>) -> Result<(), OperationError> {
+pub async fn failed(db: &Db, lease: Lease, attempt: AttemptId, answer: &str, now: DateTime<Utc>) -> Result<(), OperationError> {
     let answer = shorten(answer, ANSWER_BYTES_MAX);
     let mut tx = db.begin().await?;
     if !jobs::hold(&mut tx, lease).await? {
         return Err(OperationError::Fenced);
     }
-    let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(OperationError::Missing("attempt"))?;
     let change = Change { at: now, actor: "worker", error_msg: Some(answer), error_code: Some(""), ..Change::default() };
-    match attempts::transition(&mut tx, attempt.id, Move::FailSubmission.rule(), &change).await? {
+    match attempts::transition(&mut tx, attempt, Move::FailSubmission.rule(), &change).await? {
         Moved::From(_) => {}
         Moved::Refused(status) => return Err(OperationError::Refused(status)),
     }

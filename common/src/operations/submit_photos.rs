@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::{OperationError, track_event};
 use crate::{
     domain::{
-        attempt::Status,
         course::BlockPlace,
         effect::{Effect, MailTemplate, Wish},
         event::EventName,
@@ -19,9 +18,7 @@ use crate::{
         Connection, Db,
         attempts::{self, NewAttempt},
         checkpoints::{self, CheckpointStatus, StatusRow},
-        courses, events,
-        events::Note,
-        jobs, repeat,
+        courses, jobs, repeat,
         submission_keys::{self, Answered},
         users,
         users::User,
@@ -154,10 +151,9 @@ pub async fn submit(db: &Db, who: &Submitter, new: ToSubmit<'_>, now: DateTime<U
         face_upload: Some(&uploads.face),
         photo_id_upload: uploads.photo_id.as_deref(),
         upload_master_key: Some(&uploads.master_key),
+        received_from: Some("learner"),
     };
     let attempt = attempts::insert(&mut tx, &row).await?;
-    let note = Note { at: now, actor: "learner", kind: "received", to: Some(Status::Created), detail: "" };
-    events::append(&mut tx, attempt, &note).await?;
     if let Some((course, usage)) = &accepted.checkpoint {
         wait_at_checkpoint(
             &mut tx,

@@ -64,16 +64,24 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) photo_id_upload: Option<&'a str>,
     /// The id of the master key under which the uploads are sealed.
     pub(crate) upload_master_key: Option<&'a str>,
+    /// From whom it was received; `None` when it was not, and its history begins with what comes next.
+    pub(crate) received_from: Option<&'a str>,
 }
 
-/// Writes a new attempt, in state `created`.
+/// Writes a new attempt, in state `created`, and the event that it was received.
 pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Result<AttemptId, StoreError> {
     let id = sqlx::query_scalar!(
         r#"
-        INSERT INTO attempts (receipt_id, user_id, status, name, created_at, updated_at, copy_id_photo_from,
-                              face_upload, photo_id_upload, trace, upload_master_key)
-        VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8, $9)
-        RETURNING id
+        WITH new AS (
+            INSERT INTO attempts (receipt_id, user_id, status, name, created_at, updated_at, copy_id_photo_from,
+                                  face_upload, photo_id_upload, trace, upload_master_key)
+            VALUES ($1, $2, 'created', $3, $4, $4, $5, $6, $7, $8, $9)
+            RETURNING id
+        ), event AS (
+            INSERT INTO attempt_events (attempt_id, at, actor, kind, to_status, detail)
+            SELECT id, $4, $10, 'received', 'created', '' FROM new WHERE $10::text IS NOT NULL
+        )
+        SELECT id AS "id!" FROM new
         "#,
         new.receipt.0,
         new.user.0,
@@ -84,6 +92,7 @@ pub(crate) async fn insert(conn: &mut Connection, new: &NewAttempt<'_>) -> Resul
         new.photo_id_upload,
         trace::current(),
         new.upload_master_key,
+        new.received_from,
     )
     .fetch_one(conn)
     .await?;
@@ -209,32 +218,6 @@ pub struct Objects {
     pub photo_id_key: String,
     /// The wire format in which they were prepared; until then it says nothing.
     pub format: VendorFormat,
-}
-
-/// The objects of an attempt.
-pub(crate) async fn objects(conn: &mut Connection, id: AttemptId) -> Result<Option<Objects>, StoreError> {
-    let row = sqlx::query!(
-        r#"
-        SELECT face_upload, photo_id_upload, face_object, photo_id_object, face_key, photo_id_key, vendor_format
-        FROM attempts WHERE id = $1
-        "#,
-        id.0
-    )
-    .fetch_optional(conn)
-    .await?;
-    row.map(|row| {
-        let format = VendorFormat::parse(&row.vendor_format).ok_or(BadRow { table: "attempts", column: "vendor_format" })?;
-        Ok(Objects {
-            face_upload: row.face_upload,
-            photo_id_upload: row.photo_id_upload,
-            face: row.face_object,
-            photo_id: row.photo_id_object,
-            face_key: row.face_key,
-            photo_id_key: row.photo_id_key,
-            format,
-        })
-    })
-    .transpose()
 }
 
 /// Says which objects hold from now on; the uploads are let go.

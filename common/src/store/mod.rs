@@ -6,6 +6,7 @@
 pub mod analytics_events;
 pub mod api_keys;
 pub mod attempt_search;
+pub mod attempt_work;
 pub mod attempts;
 pub mod audit;
 pub mod brakes;

@@ -17,16 +17,13 @@ use vouch_common::{
         ids::ReceiptId,
         photo::{PhotoFault, PhotoKind},
     },
-    operations::{
-        OperationError, finish_preparation,
-        load_work::{self, AttemptWork},
-    },
+    operations::{OperationError, finish_preparation, load_work},
     photos::{
         inspect::{Limits, inspect},
         names,
         seal::{open, with_context},
     },
-    store::attempts::Objects,
+    store::{attempt_work::AttemptWork, attempts::Objects},
     telemetry::chain,
 };
 
@@ -54,7 +51,7 @@ const SLOW_TRIES_MAX: u32 = 2;
 /// See [`PrepareError`].
 pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) -> Result<(), PrepareError> {
     let work = load_work::load_attempt(services.db(), receipt).await?;
-    if work.attempt.status != Status::Created {
+    if work.status != Status::Created {
         return Ok(services.finish(delivery.lease).await?);
     }
     let (face, photo_id) = tokio::try_join!(
@@ -77,7 +74,7 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
         return finish(services, &work).await;
     };
     let objects = store(services, delivery, receipt, (face, photo_id)).await?;
-    finish_preparation::prepared(services.db(), delivery.lease, receipt, &objects, services.now()).await?;
+    finish_preparation::prepared(services.db(), delivery.lease, (work.id, receipt), &objects, services.now()).await?;
     finish(services, &work).await
 }
 
@@ -96,11 +93,11 @@ async fn prepare_photo_id(
     services: &Services,
     work: &AttemptWork,
 ) -> Result<Result<Option<EncryptedPhoto>, PhotoFault>, PrepareError> {
-    if work.attempt.copy_id_photo_from.is_some() {
+    if work.borrows_photo_id {
         return Ok(Ok(None));
     }
     let upload = work.objects.photo_id_upload.as_deref();
-    Ok(prepare(services, work.attempt.receipt, PhotoKind::PhotoId, upload).await?.map(Some))
+    Ok(prepare(services, work.receipt, PhotoKind::PhotoId, upload).await?.map(Some))
 }
 
 /// Opens an upload, looks through it, and encrypts what is left of it for the vendor, off the runtime's threads.

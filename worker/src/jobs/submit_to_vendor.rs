@@ -17,11 +17,8 @@ use vouch_common::{
         effect::Queue,
         ids::ReceiptId,
     },
-    operations::{
-        OperationError,
-        load_work::{self, AttemptWork},
-        record_submission,
-    },
+    operations::{OperationError, load_work, record_submission},
+    store::attempt_work::AttemptWork,
 };
 
 use crate::{
@@ -57,13 +54,13 @@ pub fn policy(vendor: &Vendor) -> Policy {
 /// See [`SubmitError`].
 pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) -> Result<(), SubmitError> {
     let work = load_work::load_attempt(services.db(), receipt).await?;
-    if !matches!(Move::Submit.step(work.attempt.status), Step::To(Status::Submitted)) {
+    if !matches!(Move::Submit.step(work.status), Step::To(Status::Submitted)) {
         // The verdict has fallen, or the photos are not ready: nothing to send.
         return Ok(services.finish(delivery.lease).await?);
     }
     match send(services, delivery, &work).await {
         Ok(()) => {
-            let accepted = record_submission::accepted(services.db(), delivery.lease, receipt, services.now()).await;
+            let accepted = record_submission::accepted(services.db(), delivery.lease, work.id, services.now()).await;
             // Without a database it can't be told either, and the time of this try is short.
             if !matches!(accepted, Err(OperationError::Store(_))) {
                 far_side::answered(services, POLICY.queue, delivery.claimed_at).await;
@@ -74,7 +71,7 @@ pub async fn run(services: &Services, delivery: Delivery, receipt: ReceiptId) ->
         }
         Err(error) => {
             let answer = error.answer();
-            record_submission::failed(services.db(), delivery.lease, receipt, &answer, services.now()).await?;
+            record_submission::failed(services.db(), delivery.lease, work.id, &answer, services.now()).await?;
             Err(error)
         }
     }
@@ -89,11 +86,11 @@ async fn send(services: &Services, delivery: Delivery, work: &AttemptWork) -> Re
         }
     }
     let now = services.now();
-    let (receipt, objects) = (work.attempt.receipt, services.objects());
+    let (receipt, objects) = (work.receipt, services.objects());
     let face = VendorPhoto { url: objects.link(face, now).await?, wrapped_key: &work.objects.face_key, receipt };
     let url = objects.link(&photo_id.object, now).await?;
     let photo_id = VendorPhoto { url, wrapped_key: &photo_id.wrapped_key, receipt: photo_id.receipt };
-    let request = VendorRequest { receipt, job: delivery.lease.job, name: &work.attempt.name, face, photo_id };
+    let request = VendorRequest { receipt, job: delivery.lease.job, name: &work.name, face, photo_id };
     Ok(services.vendor().submit(&request, now).await?)
 }
 
