@@ -4,8 +4,13 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::json;
 use vouch_common::{
-    domain::{effect::Queue, failure::Signature, ids::JobId},
-    operations::{OperationError, hand_out_jobs, settle_job},
+    domain::{
+        attempt::Status,
+        effect::Queue,
+        failure::Signature,
+        ids::{AttemptId, JobId},
+    },
+    operations::{OperationError, hand_out_jobs, record_submission, settle_job},
     store::jobs::{self, Failure, Lease},
 };
 use vouch_tests::{TestApp, samples, wait_for};
@@ -137,6 +142,45 @@ async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 1);
     let unknown = Lease { job: JobId(999_999), generation: 1 };
     assert!(hand_out_jobs::claim(db, Queue::Photos, &[unknown], window).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_another_judges_by_what_the_other_left() {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for (meanwhile, refusing) in [
+        ("UPDATE attempts SET status = 'approved'", Some(Status::Approved)),
+        ("UPDATE attempts SET status = 'must_retry', error_msg = 'busy'", None),
+    ] {
+        let app = TestApp::without_worker().await;
+        app.submit(7, "Sofia Marek", json!({})).await;
+        app.sql("UPDATE attempts SET status = 'ready'").await;
+        let services = app.services();
+        let db = services.db();
+        let ticket = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
+        let lease = Lease { job: ticket.id, generation: ticket.generation };
+        assert_eq!(hand_out_jobs::claim(db, Queue::Photos, &[lease], std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
+        let attempt = AttemptId(app.count("SELECT id FROM attempts").await);
+        let mut other = app.db.begin().await.unwrap();
+        sqlx::query(meanwhile).execute(&mut *other).await.unwrap();
+        let (told, ()) = tokio::join!(record_submission::accepted(db, lease, attempt, services.now()), async {
+            wait_for("the step to wait", async || (app.count(waiting).await > 0).then_some(())).await;
+            other.commit().await.unwrap();
+        });
+        let events = app.count("SELECT count(*) FROM attempt_events WHERE kind = 'submitted'").await;
+        let jobs = app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await;
+        match refusing {
+            Some(status) => {
+                assert!(matches!(told, Err(OperationError::Refused(found)) if found == status), "{told:?}");
+                assert_eq!((events, jobs), (0, 1));
+            }
+            None => {
+                told.unwrap();
+                assert_eq!((events, jobs), (1, 0));
+                assert_eq!(app.count("SELECT count(*) FROM attempts WHERE status = 'submitted' AND error_msg = ''").await, 1);
+                assert_eq!(app.count("SELECT count(*) FROM attempt_events WHERE from_status = 'must_retry'").await, 1);
+            }
+        }
+    }
 }
 
 #[tokio::test]
