@@ -23,8 +23,8 @@ pub(super) struct Huffman {
     /// By code length: what to add to a code to get its symbol's place.
     shifts: [i32; CODE_BITS_MAX + 1],
     symbols: Vec<u8>,
-    /// Made when a sequential scan is read by these codes.
-    runs: OnceCell<Runs>,
+    /// Made when a sequential scan is read by these codes; boxed, for most tables have none.
+    runs: OnceCell<Box<Runs>>,
 }
 
 impl Huffman {
@@ -61,7 +61,7 @@ impl Huffman {
 
     /// What several codes bring at one look, if these are the codes of coefficients in a sequential scan.
     pub(super) fn runs(&self) -> &Runs {
-        self.runs.get_or_init(|| Runs::of(self))
+        self.runs.get_or_init(|| Box::new(Runs::of(self)))
     }
 
     /// Finds the code at the start of the next 16 bits: its length in bits and its symbol.
