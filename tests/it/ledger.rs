@@ -144,43 +144,43 @@ async fn a_worker_whose_lease_passed_to_another_changes_nothing() {
     assert!(hand_out_jobs::claim(db, Queue::Photos, &[unknown], window).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_step_that_waits_for_another_judges_by_what_the_other_left() {
+/// The vendor has taken an attempt, and to record it waits for another transaction, which does this.
+async fn accepted_after(meanwhile: &'static str) -> (TestApp, Result<(), OperationError>) {
+    let app = TestApp::without_worker().await;
+    app.submit(7, "Sofia Marek", json!({})).await;
+    app.sql("UPDATE attempts SET status = 'ready'").await;
+    let services = app.services();
+    let db = services.db();
+    let ticket = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
+    let lease = Lease { job: ticket.id, generation: ticket.generation };
+    assert_eq!(hand_out_jobs::claim(db, Queue::Photos, &[lease], std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
+    let attempt = AttemptId(app.count("SELECT id FROM attempts").await);
+    let mut other = app.db.begin().await.unwrap();
+    sqlx::query(meanwhile).execute(&mut *other).await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for (meanwhile, refusing) in [
-        ("UPDATE attempts SET status = 'approved'", Some(Status::Approved)),
-        ("UPDATE attempts SET status = 'must_retry', error_msg = 'busy'", None),
-    ] {
-        let app = TestApp::without_worker().await;
-        app.submit(7, "Sofia Marek", json!({})).await;
-        app.sql("UPDATE attempts SET status = 'ready'").await;
-        let services = app.services();
-        let db = services.db();
-        let ticket = &hand_out_jobs::hand_out(db, Queue::Photos, 10).await.unwrap().tickets[0];
-        let lease = Lease { job: ticket.id, generation: ticket.generation };
-        assert_eq!(hand_out_jobs::claim(db, Queue::Photos, &[lease], std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
-        let attempt = AttemptId(app.count("SELECT id FROM attempts").await);
-        let mut other = app.db.begin().await.unwrap();
-        sqlx::query(meanwhile).execute(&mut *other).await.unwrap();
-        let (told, ()) = tokio::join!(record_submission::accepted(db, lease, attempt, services.now()), async {
-            wait_for("the step to wait", async || (app.count(waiting).await > 0).then_some(())).await;
-            other.commit().await.unwrap();
-        });
-        let events = app.count("SELECT count(*) FROM attempt_events WHERE kind = 'submitted'").await;
-        let jobs = app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await;
-        match refusing {
-            Some(status) => {
-                assert!(matches!(told, Err(OperationError::Refused(found)) if found == status), "{told:?}");
-                assert_eq!((events, jobs), (0, 1));
-            }
-            None => {
-                told.unwrap();
-                assert_eq!((events, jobs), (1, 0));
-                assert_eq!(app.count("SELECT count(*) FROM attempts WHERE status = 'submitted' AND error_msg = ''").await, 1);
-                assert_eq!(app.count("SELECT count(*) FROM attempt_events WHERE from_status = 'must_retry'").await, 1);
-            }
-        }
-    }
+    let (told, ()) = tokio::join!(record_submission::accepted(db, lease, attempt, services.now()), async {
+        wait_for("the step to wait", async || (app.count(waiting).await > 0).then_some(())).await;
+        other.commit().await.unwrap();
+    });
+    (app, told)
+}
+
+#[tokio::test]
+async fn a_step_that_waited_for_a_verdict_is_refused_and_changes_nothing() {
+    let (app, told) = accepted_after("UPDATE attempts SET status = 'approved'").await;
+    assert!(matches!(told, Err(OperationError::Refused(Status::Approved))), "{told:?}");
+    assert_eq!(app.count("SELECT count(*) FROM attempt_events WHERE kind = 'submitted'").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 1);
+}
+
+#[tokio::test]
+async fn a_step_that_waited_for_another_goes_on_from_what_that_left() {
+    let (app, told) = accepted_after("UPDATE attempts SET status = 'must_retry', error_msg = 'busy'").await;
+    told.unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM attempts WHERE status = 'submitted' AND error_msg = ''").await, 1);
+    let event = "SELECT count(*) FROM attempt_events WHERE kind = 'submitted' AND from_status = 'must_retry'";
+    assert_eq!(app.count(event).await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, 0);
 }
 
 #[tokio::test]
