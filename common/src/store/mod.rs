@@ -115,8 +115,8 @@ impl Db {
     pub fn new(url: &str, connections_max: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("vouch")
-            // A statement that hangs must not hold a lease for ever; SILENCE_MAX is longer. Ours read few rows: compiling one takes longer
-            // than running it, and a search of a few milliseconds would take a hundred.
+            // A statement that hangs must not hold a lease for ever; SILENCE_MAX is longer. Ours read few rows: compiling
+            // one takes longer than running it, and a search of a few milliseconds would take a hundred.
             .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s"), ("jit", "off")])
             .disable_statement_logging();
         Ok(Self { pool: Pool::new(options, connections_max)?, keeps_events: false })
