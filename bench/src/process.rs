@@ -61,8 +61,24 @@ impl Program {
 
     /// Ends it as operators do, and waits for it.
     pub async fn stop(mut self) -> Result<()> {
-        Command::new("kill").arg(self.pid.to_string()).status().await?;
+        self.signal("TERM").await?;
         self.child.wait().await?;
+        Ok(())
+    }
+
+    /// Lets it do nothing until it is to [go on](Self::go_on).
+    pub async fn stand_still(&self) -> Result<()> {
+        self.signal("STOP").await
+    }
+
+    /// Lets it go on where it stands still.
+    pub async fn go_on(&self) -> Result<()> {
+        self.signal("CONT").await
+    }
+
+    async fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill").args(["-s", name, &self.pid.to_string()]).status().await?;
+        anyhow::ensure!(status.success(), "the program could not be sent {name}: it has ended");
         Ok(())
     }
 

@@ -38,10 +38,12 @@ const INSERTERS: usize = 2;
 const WAITING: usize = 1_000 + HELD;
 /// Jobs that the list in Redis and the worker may hold.
 const HELD: usize = 4_000 + 1_000;
-/// Jobs that are measured.
-const NOOP_JOBS: usize = 80_000;
+/// Jobs that are measured in a turn.
+const NOOP_JOBS: usize = 40_000;
 /// The same when it is only to be seen that it runs.
 const NOOP_JOBS_QUICK: usize = 1_000;
+/// Turns of each side in a run.
+const TURNS: usize = 5;
 /// How often it is looked how many are done.
 const LOOK: Duration = Duration::from_millis(80);
 /// Pause of who inserts, while enough wait.
@@ -49,14 +51,19 @@ const FEED_PAUSE: Duration = Duration::from_millis(1);
 /// Jobs that run at once in the one worker.
 const CONCURRENCY: &str = "events=1000";
 
+/// In turns of a few seconds for each side: a machine of which others use a share is faster in one minute than in the next. Each
+/// turn has a fresh ledger, on both sides, for what was deleted makes one slower until it is vacuumed.
 pub async fn noop(ground: &Ground) -> Result<Vec<Figure>> {
-    let (jobs, seconds) = (ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK), ground.amount(8, 1));
-    let (mut pairs, mut costs) = (Pairs::default(), Vec::new());
+    let (jobs, seconds, turns) = (ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK), ground.amount(4, 1), ground.amount(TURNS, 1));
+    let (mut pairs, mut costs, script) = (Pairs::default(), Vec::new(), cycle()?);
     for _ in 0..ground.runs {
-        let ceiling = ceiling(ground, seconds).await?;
-        let run = through_the_worker(ground, WAITING, jobs).await?;
-        pairs.push(run.jobs_per_second, ceiling);
-        costs.push(run);
+        let clients = best_clients(ground, &script, seconds).await?;
+        for _ in 0..turns {
+            let ceiling = ceiling(ground, &script, clients, seconds).await?;
+            let run = through_the_worker(ground, WAITING, jobs).await?;
+            pairs.push(run.jobs_per_second, ceiling);
+            costs.push(run);
+        }
     }
     let mut figure = pairs.figure("ledger_noop", "jobs/s", Aim::AtLeast(0.7));
     let _ = ground.ledger_noop.set(figure.value);
@@ -67,12 +74,22 @@ pub async fn noop(ground: &Ground) -> Result<Vec<Figure>> {
     Ok(vec![figure])
 }
 
+/// In turns, as [`noop`]; both ledgers stand there all the time.
 pub async fn noop_behind_many(ground: &Ground) -> Result<Vec<Figure>> {
-    let (many, jobs) = (ground.amount(1_000_000, 8_000), ground.amount(40_000, 1_000));
+    let waiting = ground.amount(1_000_000, 8_000);
+    let (jobs, turns) = (ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK), ground.amount(TURNS, 1));
     let mut pairs = Pairs::default();
     for _ in 0..ground.runs {
-        let few = through_the_worker(ground, WAITING, jobs).await?;
-        pairs.push(through_the_worker(ground, many, jobs).await?.jobs_per_second, few.jobs_per_second);
+        // Both are filled before the first job is handed out: a new place empties Redis.
+        let many = Filled::new(ground, waiting, 0).await?;
+        let few = Filled::new(ground, WAITING, 1).await?;
+        let (many, few) = (many.start().await?, few.start().await?);
+        for _ in 0..turns {
+            let beside = few.turn(jobs).await?.jobs_per_second;
+            pairs.push(many.turn(jobs).await?.jobs_per_second, beside);
+        }
+        many.clear(ground).await?;
+        few.clear(ground).await?;
     }
     Ok(vec![pairs.figure("ledger_noop_1m", "jobs/s", Aim::AtLeast(0.9))])
 }
@@ -89,18 +106,24 @@ pub(super) async fn rate_of_noop(ground: &Ground) -> Result<f64> {
     ground.ledger_noop.get_or_try_init(median_of_runs).await.copied()
 }
 
-/// The product's statements, one after the other, without Redis and worker: jobs a second, with as many clients as
-/// serve best.
-async fn ceiling(ground: &Ground, seconds: usize) -> Result<f64> {
-    let script = cycle()?;
-    let mut best: f64 = 0.0;
+/// The product's statements, one after the other, without Redis and worker: jobs a second.
+async fn ceiling(ground: &Ground, script: &str, clients: usize, seconds: usize) -> Result<f64> {
+    let place = ground.place().await?;
+    let cycles = rate(&place.database, place.folder(), script, clients, seconds).await?;
+    ground.clear(place).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let jobs = cycles * HANDED_OUT_AT_ONCE as f64;
+    Ok(jobs)
+}
+
+/// How many clients serve the ceiling best.
+async fn best_clients(ground: &Ground, script: &str, seconds: usize) -> Result<usize> {
+    let (mut best, mut most) = (1, 0.0);
     for clients in [1, 2, 4] {
-        let place = ground.place().await?;
-        let cycles = rate(&place.database, place.folder(), &script, clients, seconds).await?;
-        #[expect(clippy::cast_precision_loss, reason = "a small number")]
-        let jobs = cycles * HANDED_OUT_AT_ONCE as f64;
-        best = best.max(jobs);
-        ground.clear(place).await?;
+        let jobs = ceiling(ground, script, clients, seconds).await?;
+        if jobs > most {
+            (best, most) = (clients, jobs);
+        }
     }
     Ok(best)
 }
@@ -151,51 +174,97 @@ struct Run {
 
 /// From insert to settled, with so many waiting all the time.
 async fn through_the_worker(ground: &Ground, waiting: usize, jobs: usize) -> Result<Run> {
-    let place = ground.place().await?;
-    let feed = Feed {
-        db: place.db.clone(),
-        redis: redis::Client::open(place.redis.as_str())?.get_multiplexed_async_connection().await?,
-        insertion: insertion()?.into(),
-        fed: AtomicUsize::new(0),
-        wanted: AtomicUsize::new(0),
-    };
-    feed.want(waiting);
-    feed.until_full().await?;
-    place.sql("VACUUM ANALYZE jobs").await?;
-    // What filling the ledger left to write is not what is measured.
-    place.sql("CHECKPOINT").await?;
-    let worker = place.start_worker(&["--queues", "events", "--concurrency", CONCURRENCY]).await?;
-    let run = tokio::select! {
-        run = measure(&place, &worker, &feed, (waiting, jobs)) => run,
-        fault = feed.for_ever() => fault.map(|never| match never {}),
-    };
-    worker.stop().await?;
-    ground.clear(place).await?;
-    run
+    let standing = Filled::new(ground, waiting, 0).await?.start().await?;
+    let run = standing.turn(jobs).await?;
+    standing.clear(ground).await?;
+    Ok(run)
 }
 
-/// Keeps so many waiting until so many jobs are done.
-async fn measure(place: &Place, worker: &Program, feed: &Feed, (waiting, jobs): (usize, usize)) -> Result<Run> {
-    // A tenth goes by before the clock starts: connections, plans and caches are warm then.
-    let warm = jobs / 10;
-    let mut started = None;
-    loop {
-        let done = done(worker).await?;
-        match started {
-            None if done >= warm => started = Some((Instant::now(), done, place.servers_cpu().await?, cpu_of_tree(worker.pid)?)),
-            Some((since, before, servers, own)) if done >= before + jobs => {
-                #[expect(clippy::cast_precision_loss, reason = "a small number")]
-                let jobs = (done - before) as f64;
-                return Ok(Run {
-                    jobs_per_second: jobs / since.elapsed().as_secs_f64(),
-                    cpu_of_servers: (place.servers_cpu().await? - servers) / jobs,
-                    cpu_of_worker: (cpu_of_tree(worker.pid)? - own) / jobs,
-                });
+/// A ledger in which so many jobs wait.
+struct Filled {
+    place: Place,
+    feed: Feed,
+    waiting: usize,
+}
+
+impl Filled {
+    /// Fills a ledger; its queue is in that database of Redis, which no other place in use may have.
+    async fn new(ground: &Ground, waiting: usize, redis: usize) -> Result<Self> {
+        let mut place = ground.place().await?;
+        place.redis.set_path(&format!("/{redis}"));
+        let feed = Feed {
+            db: place.db.clone(),
+            redis: redis::Client::open(place.redis.as_str())?.get_multiplexed_async_connection().await?,
+            insertion: insertion()?.into(),
+            fed: AtomicUsize::new(0),
+            wanted: AtomicUsize::new(0),
+        };
+        feed.want(waiting);
+        feed.until_full().await?;
+        place.sql("VACUUM ANALYZE jobs").await?;
+        // What filling the ledger left to write is not what is measured.
+        place.sql("CHECKPOINT").await?;
+        Ok(Self { place, feed, waiting })
+    }
+
+    /// Starts its worker, and lets it stand still.
+    async fn start(self) -> Result<Standing> {
+        let worker = self.place.start_worker(&["--queues", "events", "--concurrency", CONCURRENCY]).await?;
+        worker.stand_still().await?;
+        Ok(Standing { filled: self, worker })
+    }
+}
+
+/// A filled ledger and its worker, which stands still but for its turns.
+struct Standing {
+    filled: Filled,
+    worker: Program,
+}
+
+impl Standing {
+    /// Measures so many jobs. In turns of a few seconds what the worker has in hand stays its own.
+    async fn turn(&self, jobs: usize) -> Result<Run> {
+        self.worker.go_on().await?;
+        let run = tokio::select! {
+            run = self.measure(jobs) => run,
+            fault = self.filled.feed.for_ever() => fault.map(|never| match never {}),
+        };
+        self.worker.stand_still().await?;
+        run
+    }
+
+    /// Keeps as many waiting as there were until so many jobs are done.
+    async fn measure(&self, jobs: usize) -> Result<Run> {
+        let Self { worker, filled: Filled { place, feed, waiting } } = self;
+        // A tenth goes by before the clock starts: connections, plans and caches are warm then.
+        let warm = done(worker).await? + jobs / 10;
+        let mut started = None;
+        loop {
+            let done = done(worker).await?;
+            match started {
+                None if done >= warm => {
+                    started = Some((Instant::now(), done, place.servers_cpu().await?, cpu_of_tree(worker.pid)?));
+                }
+                Some((since, before, servers, own)) if done >= before + jobs => {
+                    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+                    let jobs = (done - before) as f64;
+                    return Ok(Run {
+                        jobs_per_second: jobs / since.elapsed().as_secs_f64(),
+                        cpu_of_servers: (place.servers_cpu().await? - servers) / jobs,
+                        cpu_of_worker: (cpu_of_tree(worker.pid)? - own) / jobs,
+                    });
+                }
+                _ => {}
             }
-            _ => {}
+            feed.want(done + waiting);
+            sleep(LOOK).await;
         }
-        feed.want(done + waiting);
-        sleep(LOOK).await;
+    }
+
+    async fn clear(self, ground: &Ground) -> Result<()> {
+        self.worker.go_on().await?;
+        self.worker.stop().await?;
+        ground.clear(self.filled.place).await
     }
 }
 
