@@ -34,8 +34,6 @@ pub struct Ground {
     pub is_quick: bool,
     /// How often each side of a comparison is measured; medians count.
     pub runs: usize,
-    /// Jobs without work a second through the ledger, once it was measured in this run.
-    pub ledger_noop: OnceCell<f64>,
     /// Attempts on their whole way for each second of CPU that api and worker use, once it was measured in this run.
     pub attempts_per_cpu_second: OnceCell<f64>,
 }
@@ -46,9 +44,9 @@ impl Ground {
         let url = |name: &str| -> Result<Url> {
             Ok(Url::parse(&std::env::var(name).with_context(|| format!("{name} is not set: run scripts/bench"))?)?)
         };
-        let (ledger_noop, attempts_per_cpu_second) = (OnceCell::new(), OnceCell::new());
+        let attempts_per_cpu_second = OnceCell::new();
         let (postgres, redis) = (url("DATABASE_URL")?, url("REDIS_URL")?);
-        let ground = Self { postgres, redis, is_quick, runs, ledger_noop, attempts_per_cpu_second };
+        let ground = Self { postgres, redis, is_quick, runs, attempts_per_cpu_second };
         ground.run(&format!("DROP DATABASE IF EXISTS {TEMPLATE}")).await?;
         ground.run(&format!("CREATE DATABASE {TEMPLATE}")).await?;
         let db = Db::new(named(&ground.postgres, TEMPLATE).as_str(), 2)?;

@@ -66,7 +66,6 @@ pub async fn noop(ground: &Ground) -> Result<Vec<Figure>> {
         }
     }
     let mut figure = pairs.figure("ledger_noop", "jobs/s", Aim::AtLeast(0.7));
-    let _ = ground.ledger_noop.set(figure.value);
     figure.notes.push(format!("aim besides: at least 6000 jobs/s; seen {:.0}", figure.value));
     let cost = |of: fn(&Run) -> f64| 1e6 * median(&costs.iter().map(of).collect::<Vec<_>>());
     let (servers, worker) = (cost(|run| run.cpu_of_servers), cost(|run| run.cpu_of_worker));
@@ -94,16 +93,10 @@ pub async fn noop_behind_many(ground: &Ground) -> Result<Vec<Figure>> {
     Ok(vec![pairs.figure("ledger_noop_1m", "jobs/s", Aim::AtLeast(0.9))])
 }
 
-/// Jobs without work a second, for those who are measured beside it; measured once a run.
-pub(super) async fn rate_of_noop(ground: &Ground) -> Result<f64> {
-    let median_of_runs = async || -> Result<f64> {
-        let mut rates = Vec::new();
-        for _ in 0..ground.runs {
-            rates.push(through_the_worker(ground, WAITING, ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK)).await?.jobs_per_second);
-        }
-        Ok(median(&rates))
-    };
-    ground.ledger_noop.get_or_try_init(median_of_runs).await.copied()
+/// Jobs without work a second, for those who are measured beside it: one turn.
+pub(super) async fn jobs_per_second(ground: &Ground) -> Result<f64> {
+    let jobs = ground.amount(NOOP_JOBS, NOOP_JOBS_QUICK);
+    Ok(through_the_worker(ground, WAITING, jobs).await?.jobs_per_second)
 }
 
 /// The product's statements, one after the other, without Redis and worker: jobs a second.

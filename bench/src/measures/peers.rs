@@ -51,17 +51,15 @@ pub const APALIS_POSTGRES: Peer = Peer {
     is_durable: true,
 };
 
-/// Our jobs without work a second, beside the peer's.
+/// Our jobs without work a second, beside the peer's, in turns.
 pub async fn beside(ground: &Ground, peer: &Peer) -> Result<Vec<Figure>> {
-    let mut theirs = Vec::new();
+    let mut pairs = Pairs::default();
     for _ in 0..ground.runs {
         let place = ground.place().await?;
         let rate = rate(&place, peer, ground.amount(peer.jobs, 500)).await;
         ground.clear(place).await?;
-        theirs.push(rate?);
+        pairs.push(ledger::jobs_per_second(ground).await?, rate?);
     }
-    let ours = ledger::rate_of_noop(ground).await?;
-    let pairs = Pairs(theirs.into_iter().map(|rate| (ours, rate)).collect());
     let aim = if peer.is_durable { Aim::AtLeast(1.0) } else { Aim::Shown };
     let mut figure = pairs.figure(peer.name, "jobs/s", aim);
     figure.notes.push(if peer.is_durable {
