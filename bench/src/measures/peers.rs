@@ -56,9 +56,11 @@ pub async fn beside(ground: &Ground, peer: &Peer) -> Result<Vec<Figure>> {
     let mut pairs = Pairs::default();
     for _ in 0..ground.runs {
         let place = ground.place().await?;
-        let rate = rate(&place, peer, ground.amount(peer.jobs, 500)).await;
+        let theirs = rate(&place, peer, ground.amount(peer.jobs, 500)).await;
         ground.clear(place).await?;
-        pairs.push(ledger::jobs_per_second(ground).await?, rate?);
+        // A peer that failed ends it before ours is measured.
+        let theirs = theirs?;
+        pairs.push(ledger::jobs_per_second(ground).await?, theirs);
     }
     let aim = if peer.is_durable { Aim::AtLeast(1.0) } else { Aim::Shown };
     let mut figure = pairs.figure(peer.name, "jobs/s", aim);
