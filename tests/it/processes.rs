@@ -102,6 +102,7 @@ async fn a_worker_that_is_told_twice_gives_back_what_runs_and_ends() {
     })
     .await;
     assert!(ended.success());
-    let given_back = "SELECT count(*) FROM jobs WHERE phase = 'waiting' AND due_at <= now() AND deliveries = 0 AND failures = 0";
+    let given_back = "SELECT count(*) FROM jobs
+        WHERE kind = 'submit_to_vendor' AND phase = 'waiting' AND due_at <= now() AND deliveries = 0 AND failures = 0";
     assert_eq!(app.count(given_back).await, 1);
 }
