@@ -58,6 +58,16 @@ async fn an_orphan_that_is_called_again_is_matched_at_once() {
 }
 
 #[tokio::test]
+async fn a_verdict_with_a_character_that_postgres_cant_keep_is_applied_without_it() {
+    let (app, receipt) = submitted().await;
+    let mut body = verdict(&receipt, "denied");
+    (body["code"], body["reasons"]) = (json!("a\u{0}b"), json!(["id-missing", "x\u{0}y"]));
+    accept(&app, "evt_1", &body).await;
+    assert_eq!(app.wait_for_status(&receipt, "denied").await["error_code"], "ab");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn late_and_contradicting_verdicts_change_nothing_and_mail_nothing() {
     for (first, second) in [("approved", "denied"), ("denied", "approved"), ("approved", "retry"), ("denied", "denied")] {
         let (app, receipt) = submitted().await;

@@ -126,7 +126,8 @@ pub fn read_kept(raw_body: &[u8]) -> Option<Said> {
         receipt: text("receipt_id").map(str::to_owned),
         result: text("result").unwrap_or_default().to_owned(),
         reason_json: reasons::from_codes(codes.iter().map(to_code)),
-        code: text("code").unwrap_or_default().chars().take(CODE_CHARACTERS_MAX).collect(),
+        // Postgres keeps no U+0000 in a text.
+        code: text("code").unwrap_or_default().chars().filter(|letter| *letter != '\0').take(CODE_CHARACTERS_MAX).collect(),
         decided_at: text("decided_at").and_then(|at| DateTime::parse_from_rfc3339(at).ok()).map(|at| at.to_utc()),
     })
 }
@@ -175,6 +176,13 @@ mod tests {
         assert_eq!(callback.decided_at, now() - TimeDelta::minutes(1));
         assert_eq!(callback.secret_place, 1);
         assert_eq!(read_kept(BODY.as_bytes()), Some(callback.said));
+    }
+
+    #[test]
+    fn a_code_is_kept_without_what_postgres_cant_keep_and_to_its_length() {
+        let code = |code: &str| read_kept(format!(r#"{{"code":"{code}"}}"#).as_bytes()).unwrap().code;
+        assert_eq!(code(r"a\u0000b"), "ab");
+        assert_eq!(code(&format!(r"\u0000{}", "é".repeat(60))), "é".repeat(CODE_CHARACTERS_MAX));
     }
 
     #[test]
