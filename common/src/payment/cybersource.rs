@@ -3,7 +3,7 @@
 //!
 //! Source: reference 5.5. A value of an answer can be read only when the signature covers it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
@@ -112,7 +112,7 @@ impl<'a> Signed<'a> {
     ///
     /// # Errors
     ///
-    /// [`ReplyFault::Signature`] when it is missing or wrong.
+    /// [`ReplyFault::Signature`] when it is missing or wrong, or would also be right for other values.
     pub fn verify(secret: &Secret, fields: &'a BTreeMap<String, String>) -> Result<Self, ReplyFault> {
         let field = |name: &str| fields.get(name).map(String::as_str).ok_or(ReplyFault::Signature);
         let (names, offered) = (field(SIGNED_NAMES)?, field(SIGNATURE)?);
@@ -121,6 +121,9 @@ impl<'a> Signed<'a> {
         let signed = signed.collect::<Result<Vec<_>, ReplyFault>>()?;
         let expected = sign(secret, signed.iter().copied());
         if !bool::from(expected.as_bytes().ct_eq(offered.as_bytes())) {
+            return Err(ReplyFault::Signature);
+        }
+        if !is_cut_one_way(&signed) {
             return Err(ReplyFault::Signature);
         }
         Ok(Self(signed.into_iter().collect()))
@@ -140,6 +143,21 @@ impl<'a> Signed<'a> {
     fn text(&self, name: &str) -> String {
         self.find(name).unwrap_or_default().chars().filter(|c| !c.is_control()).take(TEXT_LENGTH_MAX).collect()
     }
+}
+
+/// Whether no other values have the same signed text.
+///
+/// It is names and values joined by commas, and the payer types some of the values: one that imitates a field would let
+/// them cut the text otherwise than it was signed. With the list of names among what is signed, each name once, and no
+/// value that holds the begin of a field, the text says one thing only.
+fn is_cut_one_way(signed: &[(&str, &str)]) -> bool {
+    let names: BTreeSet<&str> = signed.iter().map(|(name, _)| *name).collect();
+    let is_plain = names.len() == signed.len() && names.contains(SIGNED_NAMES) && !names.iter().any(|name| name.contains('='));
+    let imitates = |value: &str| {
+        let pieces = value.split(',').skip(1);
+        pieces.filter_map(|piece| piece.split_once('=')).any(|(name, _)| names.contains(name))
+    };
+    is_plain && !signed.iter().any(|(_, value)| imitates(value))
 }
 
 /// Why an answer is not believed.
@@ -301,6 +319,31 @@ mod tests {
             unsigned.insert(name.to_owned(), reply(&[])[name].clone());
             assert_eq!(read_reply(&account(), &unsigned), Err(ReplyFault::Missing(name)));
         }
+    }
+
+    #[test]
+    fn an_answer_whose_signed_text_can_be_cut_in_two_ways_is_not_believed() {
+        let read = |fields: &[(&str, &str)], names: &str| {
+            let mut answer = self::fields(fields.iter().copied());
+            answer.insert(SIGNED_NAMES.to_owned(), names.to_owned());
+            let signature = sign(&account().secret_key, names.split(',').map(|name| (name, answer[name].as_str())));
+            answer.insert(SIGNATURE.to_owned(), signature);
+            read_reply(&account(), &answer).map(|payment| payment.decision)
+        };
+        let usual = [
+            ("decision", "DECLINE"),
+            ("req_access_key", "0123456789012345678901"),
+            ("req_profile_id", "edx"),
+            ("req_reference_number", "7"),
+            ("req_bill_to_surname", "Marek, Sofia = S. M."),
+        ];
+        let names = "decision,req_access_key,req_profile_id,req_reference_number,req_bill_to_surname";
+        let with_list = format!("{names},{SIGNED_NAMES}");
+        assert_eq!(read(&usual, &with_list), Ok(Decision::Decline), "a comma and a sign alone imitate nothing");
+        assert_eq!(read(&usual, names), Err(ReplyFault::Signature), "the list itself is not signed");
+        assert_eq!(read(&usual, &format!("{with_list},decision")), Err(ReplyFault::Signature), "a name stands twice");
+        let swallowed = [usual[0], usual[1], usual[2], usual[3], ("req_bill_to_surname", "x,decision=ACCEPT")];
+        assert_eq!(read(&swallowed, &with_list), Err(ReplyFault::Signature), "a value imitates a field");
     }
 
     #[test]
