@@ -2,8 +2,9 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{FromRequest, Request, RequestBody, Response, http::StatusCode, web::cookie::CookieJar};
-use vouch_common::{operations::submit_photos::Submitter, telemetry::chain};
+use vouch_common::operations::submit_photos::Submitter;
 
+use super::token::NoKeys;
 use crate::{error::Fault, limits, state::AppState};
 
 /// The session cookie of the learning platform.
@@ -33,10 +34,7 @@ impl<'a> FromRequest<'a> for Learner {
                 Ok(Self { submitter, has_cookie })
             }
             Ok(None) => Err(limits::failed(request, || nobody(request, state))?),
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "a learner's token can't be verified");
-                Err(Fault::Unavailable.into())
-            }
+            Err(NoKeys) => Err(Fault::Unavailable.into()),
         }
     }
 }

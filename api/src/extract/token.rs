@@ -1,7 +1,7 @@
 //! Learners' tokens: a JWT of the learning platform, by a shared secret or by its published keys.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use vouch_common::{
     domain::ids::UserId,
     operations::submit_photos::Submitter,
     store::users::User,
+    telemetry::chain,
 };
 
 /// How long published keys are used before they are fetched again.
@@ -26,20 +27,25 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 8192;
 /// How much earlier than its begin a token is taken, in seconds: clocks differ.
-const EARLY_SECONDS: i64 = 60;
+const EARLY_SECONDS: f64 = 60.0;
 /// Longest text taken from a token, in characters.
 const CLAIM_LENGTH_MAX: usize = 255;
 
-/// Why a token can't be verified at all.
+/// Why tokens can't be verified at all.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// Neither a secret nor published keys are set.
     #[error("neither a secret nor published keys are set")]
     NotSet,
-    /// The keys can't be fetched.
-    #[error("the published keys can't be fetched")]
-    Fetch(#[source] reqwest::Error),
+    /// The client that fetches keys can't be made.
+    #[error("the HTTP client for the published keys can't be made")]
+    SetUp(#[source] reqwest::Error),
 }
+
+/// No token can be judged: the published keys could not be fetched yet. Why was logged; try again in a moment.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the published keys can't be fetched")]
+pub struct NoKeys;
 
 /// Verifies tokens.
 #[derive(Clone)]
@@ -47,20 +53,15 @@ pub struct TokenVerifier(Arc<Source>, JwtClaims);
 
 enum Source {
     Secrets(Vec<DecodingKey>),
-    Published { url: Url, client: reqwest::Client, fetched: Mutex<Fetched> },
-}
-
-#[derive(Default)]
-struct Fetched {
-    at: Option<Instant>,
-    keys: Option<JwkSet>,
+    Published(Published),
 }
 
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
-    exp: i64,
-    nbf: Option<i64>,
+    /// Seconds since 1970; they may have a fraction (RFC 7519, 2).
+    exp: f64,
+    nbf: Option<f64>,
     username: Option<String>,
     email: Option<String>,
     name: Option<String>,
@@ -82,8 +83,8 @@ impl TokenVerifier {
                     .timeout(FETCH_TIMEOUT)
                     .redirect(reqwest::redirect::Policy::none())
                     .build()
-                    .map_err(TokenError::Fetch)?;
-                Source::Published { url: url.clone(), client, fetched: Mutex::default() }
+                    .map_err(TokenError::SetUp)?;
+                Source::Published(Published { url: url.clone(), client, fetched: RwLock::default(), turn: Mutex::default() })
             }
         };
         Ok(Self(Arc::new(source), claims))
@@ -93,25 +94,25 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// When the published keys can't be fetched.
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Option<Submitter>, TokenError> {
+    /// [`NoKeys`] while the published keys can't be fetched.
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Option<Submitter>, NoKeys> {
         if token.len() > TOKEN_BYTES_MAX {
             return Ok(None);
         }
         let claims = match self.0.as_ref() {
             Source::Secrets(keys) => keys.iter().find_map(|key| self.read(token, key, Algorithm::HS256)),
-            Source::Published { url, client, fetched } => {
+            Source::Published(published) => {
                 let Ok(header) = decode_header(token) else { return Ok(None) };
                 if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
                     return Ok(None);
                 }
-                let key = published_key(url, client, fetched, header.kid.as_deref()).await?;
+                let key = published.key(header.kid.as_deref()).await?;
                 key.and_then(|key| self.read(token, &key, header.alg))
             }
         };
-        let is_in_time = |claims: &Claims| {
-            claims.exp > now.timestamp() && claims.nbf.is_none_or(|from| from <= now.timestamp() + EARLY_SECONDS)
-        };
+        #[expect(clippy::cast_precision_loss, reason = "seconds of our age fit")]
+        let now = now.timestamp() as f64;
+        let is_in_time = |claims: &Claims| claims.exp > now && claims.nbf.is_none_or(|from| from <= now + EARLY_SECONDS);
         Ok(claims.filter(is_in_time).and_then(submitter))
     }
 
@@ -149,28 +150,83 @@ fn submitter(claims: Claims) -> Option<Submitter> {
     Some(Submitter { user, profile })
 }
 
-async fn published_key(
-    url: &Url,
-    client: &reqwest::Client,
-    fetched: &Mutex<Fetched>,
-    kid: Option<&str>,
-) -> Result<Option<DecodingKey>, TokenError> {
-    let mut fetched = fetched.lock().await;
-    let age = fetched.at.map(|at| at.elapsed());
-    let is_known = fetched.keys.as_ref().is_some_and(|keys| find(keys, kid).is_some());
-    let is_stale = age.is_none_or(|age| age > KEYS_LIFETIME);
-    if is_stale || (!is_known && age.is_none_or(|age| age > FETCH_INTERVAL)) {
-        match fetch(url, client).await {
-            Ok(keys) => *fetched = Fetched { at: Some(Instant::now()), keys: Some(keys) },
-            // What was fetched before goes on holding while the platform is away.
-            Err(cause) if fetched.keys.is_some() => {
-                tracing::warn!(error = %cause.without_url(), "the published token keys can't be fetched; the former ones hold");
-                fetched.at = Some(Instant::now());
+/// The keys that the platform publishes, fetched when they are asked for.
+struct Published {
+    url: Url,
+    client: reqwest::Client,
+    fetched: RwLock<Fetched>,
+    /// Who has it fetches; nobody who needs no other keys waits for that.
+    turn: Mutex<()>,
+}
+
+/// What was fetched last, and when that was tried last.
+#[derive(Default)]
+struct Fetched {
+    at: Option<Instant>,
+    keys: Option<Arc<JwkSet>>,
+}
+
+impl Fetched {
+    fn is_older_than(&self, age: Duration) -> bool {
+        self.at.is_none_or(|at| at.elapsed() > age)
+    }
+
+    /// Whether it is time to fetch, for a token whose key is known or not.
+    fn is_due(&self, is_known: bool) -> bool {
+        self.is_older_than(if is_known { KEYS_LIFETIME } else { FETCH_INTERVAL })
+    }
+}
+
+impl Published {
+    /// The key of that id; fetches when it is time.
+    ///
+    /// A platform that is away is asked once in [`FETCH_INTERVAL`], however many tokens come: those whose key is known
+    /// pass meanwhile, and the others are told at once.
+    async fn key(&self, kid: Option<&str>) -> Result<Option<DecodingKey>, NoKeys> {
+        if let Some((key, is_due)) = self.look(kid) {
+            let turn = if is_due { self.turn.try_lock().ok() } else { None };
+            if turn.is_none() {
+                return Ok(Some(key));
             }
-            Err(cause) => return Err(TokenError::Fetch(cause.without_url())),
+            self.fetch().await;
+        } else {
+            let _turn = self.turn.lock().await;
+            if self.read(|fetched| fetched.is_due(false)) {
+                self.fetch().await;
+            }
+        }
+        if self.read(|fetched| fetched.keys.is_none()) {
+            return Err(NoKeys);
+        }
+        Ok(self.look(kid).map(|(key, _)| key))
+    }
+
+    /// A key that is known, and whether it is time to fetch again.
+    fn look(&self, kid: Option<&str>) -> Option<(DecodingKey, bool)> {
+        self.read(|fetched| Some((find(fetched.keys.as_ref()?, kid)?, fetched.is_due(true))))
+    }
+
+    fn read<T>(&self, of: impl FnOnce(&Fetched) -> T) -> T {
+        of(&self.fetched.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Fetches; what was fetched before goes on holding while the platform is away.
+    async fn fetch(&self) {
+        let answer = self.ask().await;
+        let mut fetched = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
+        fetched.at = Some(Instant::now());
+        match answer {
+            Ok(keys) => fetched.keys = Some(Arc::new(keys)),
+            Err(cause) => {
+                let has_former = fetched.keys.is_some();
+                tracing::warn!(error = %chain(&cause.without_url()), has_former, "the published token keys can't be fetched");
+            }
         }
     }
-    Ok(fetched.keys.as_ref().and_then(|keys| find(keys, kid)))
+
+    async fn ask(&self) -> Result<JwkSet, reqwest::Error> {
+        self.client.get(self.url.clone()).send().await?.error_for_status()?.json().await
+    }
 }
 
 fn find(keys: &JwkSet, kid: Option<&str>) -> Option<DecodingKey> {
@@ -187,6 +243,37 @@ fn find(keys: &JwkSet, kid: Option<&str>) -> Option<DecodingKey> {
     })
 }
 
-async fn fetch(url: &Url, client: &reqwest::Client) -> Result<JwkSet, reqwest::Error> {
-    client.get(url.clone()).send().await?.error_for_status()?.json().await
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use serde_json::{from_value, json};
+
+    use super::*;
+
+    /// Keys that were fetched so long ago.
+    fn fetched(age: Duration) -> Published {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = json!({ "kty": "RSA", "kid": "ours", "n": "AQAB", "e": "AQAB" });
+        let keys = Some(Arc::new(from_value(json!({ "keys": [key] })).expect("a set of keys")));
+        let fetched = RwLock::new(Fetched { at: Instant::now().checked_sub(age), keys });
+        let url = Url::parse("http://127.0.0.1:9/").expect("an address");
+        Published { url, client: reqwest::Client::new(), fetched, turn: Mutex::default() }
+    }
+
+    #[test]
+    fn while_somebody_fetches_a_key_that_is_known_is_used_and_an_unknown_one_waits() {
+        for age in [FETCH_INTERVAL * 2, KEYS_LIFETIME * 2] {
+            let published = fetched(age);
+            let turn = published.turn.try_lock().expect("nobody fetches");
+            assert!(matches!(published.key(Some("ours")).now_or_never(), Some(Ok(Some(_)))), "{age:?}");
+            assert!(published.key(Some("other")).now_or_never().is_none(), "{age:?}");
+            drop(turn);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_asked_for_once_in_a_while() {
+        let published = fetched(FETCH_INTERVAL / 2);
+        assert!(matches!(published.key(Some("other")).now_or_never(), Some(Ok(None))));
+    }
 }

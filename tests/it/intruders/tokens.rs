@@ -19,12 +19,15 @@ use super::everything;
 
 /// A platform that publishes these keys; its address, and how often it was asked.
 async fn platform(keys: Vec<Value>) -> (String, Arc<AtomicUsize>) {
+    platform_that_says(json!({ "keys": keys }).to_string()).await
+}
+
+async fn platform_that_says(text: String) -> (String, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
-    let keys = json!({ "keys": keys }).to_string();
     let answer = make_sync(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
-        keys.clone()
+        text.clone()
     });
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
     let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
@@ -157,6 +160,18 @@ async fn a_key_id_that_nobody_knows_does_not_make_us_ask_the_platform_each_time(
 }
 
 #[tokio::test]
+async fn a_platform_whose_keys_cant_be_had_is_asked_once_for_many_tokens_and_each_is_told_to_come_again() {
+    let (url, asked) = platform_that_says("Under maintenance.".to_owned()).await;
+    let app = app_with(vec![("VOUCH_JWT_SECRET", String::new()), ("VOUCH_JWT_JWKS_URL", url)]).await;
+    let header = Header { kid: Some("ours".to_owned()), ..Header::new(Algorithm::RS256) };
+    let token = encode(&header, &claims(&app), &signer()).unwrap();
+    let answers = futures_util::future::join_all((0..30).map(|_| status(&app, &token))).await;
+    assert!(answers.iter().all(|status| *status == 503), "{answers:?}");
+    // At most one in ten seconds; a slow machine may take several times as long.
+    assert!(asked.load(Ordering::SeqCst) < 30);
+}
+
+#[tokio::test]
 async fn a_token_counts_in_its_time_and_for_a_learner_alone() {
     let app = app_with(vec![]).await;
     let now = app.now().timestamp();
@@ -164,7 +179,11 @@ async fn a_token_counts_in_its_time_and_for_a_learner_alone() {
         status(&app, &app.token_of(&json!({ "sub": "7", "exp": now + 1, "nbf": now, "aud": "any", "iss": "any" }))).await,
         200
     );
+    let until: Value = serde_json::from_str(&format!("{}.5", now + 60)).unwrap();
+    let fractions = json!({ "sub": "7", "exp": until, "nbf": 0.5 });
+    assert_eq!(status(&app, &app.token_of(&fractions)).await, 200, "moments may have a fraction");
     for wrong in [
+        json!({ "sub": "7", "exp": now - 1, "nbf": 0.5 }),
         json!({ "sub": "7", "exp": now }),
         json!({ "sub": "7", "exp": now - 1 }),
         json!({ "sub": "7" }),
