@@ -16,7 +16,7 @@ use super::{
     session::{Flash, SESSION_COOKIE, Session, THEME_COOKIE, theme},
     view::{Frame, Page},
 };
-use crate::{error::Fault, limits};
+use crate::{error::Fault, extract::body, limits};
 
 /// Largest form that is read, in bytes.
 const FORM_BYTES_MAX: usize = 256 << 10;
@@ -190,7 +190,7 @@ pub(super) async fn fields_of_own_page(request: &Request, body: &mut RequestBody
         return Err(Fault::forbidden("The form was sent by another site. Nothing was changed."));
     }
     let body = body.take().map_err(|_| Fault::bad_request("There is no form."))?;
-    let bytes = body.into_bytes_limit(FORM_BYTES_MAX).await.map_err(|_| Fault::too_large("The form is too large."))?;
+    let bytes = body::read(request, body, FORM_BYTES_MAX).await?;
     Ok(Fields::parse(&bytes))
 }
 
