@@ -23,10 +23,15 @@ pub(super) async fn submit(request: &Request, learner: Learner, body: Body, stat
     let user = learner.submitter.user.0;
     state.limits().of_submissions(user)?;
     let answer = take(request, &learner, body, state.0).await;
-    if let Err(Fault::Unavailable | Fault::Internal) = &answer {
+    if answer.as_ref().is_err_and(is_spared) {
         state.limits().spare_submission(user);
     }
     answer
+}
+
+/// Whether a submission that was not taken is not the learner's doing: a fault of ours, or another site's form.
+fn is_spared(fault: &Fault) -> bool {
+    matches!(fault, Fault::Unavailable | Fault::Internal | Fault::Refused(StatusCode::FORBIDDEN, _))
 }
 
 async fn take(request: &Request, learner: &Learner, body: Body, state: &AppState) -> Result<Response, Fault> {

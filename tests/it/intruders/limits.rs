@@ -172,10 +172,11 @@ async fn a_body_that_never_ends_is_given_up_with_408() {
     for (path, credential, kind) in [
         ("/api/v1/users/9", API_KEY.to_owned(), "application/problem+json"),
         ("/verify_student/submit-photos/", app.token(7), "text/plain"),
+        ("/ops/sign-in", String::new(), "text/plain"),
     ] {
         let method = if path.starts_with("/api") { "PUT" } else { "POST" };
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: vouch\r\nauthorization: Bearer {credential}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{"
+            "{method} {path} HTTP/1.1\r\nhost: vouch\r\nauthorization: Bearer {credential}\r\ncontent-type: application/json\r\nsec-fetch-site: same-origin\r\ncontent-length: 1000\r\n\r\n{{"
         );
         let mut slow = open(&app).await;
         slow.write_all(head.as_bytes()).await.unwrap();
@@ -184,6 +185,19 @@ async fn a_body_that_never_ends_is_given_up_with_408() {
         let heard = String::from_utf8_lossy(&heard[..length]).to_lowercase();
         assert!(heard.starts_with("http/1.1 408") && heard.contains(kind), "{path}: {heard}");
     }
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_costs_the_learner_no_submission() {
+    let app = limited(&[("VOUCH_RATE_SUBMISSIONS", "1/1h")]).await;
+    app.put_user(7, "Sofia Marek").await;
+    let url = format!("{}/verify_student/submit-photos/", app.url);
+    for site in ["cross-site", "same-site"] {
+        let sent = app.client.post(&url).header("cookie", format!("vouch_session={}", app.token(7)));
+        let sent = sent.header("sec-fetch-site", site).form(&[("face_image", "x")]).send().await.unwrap();
+        assert_eq!(sent.status(), 403, "{site}");
+    }
+    app.submit(7, "Sofia Marek", json!({})).await;
 }
 
 #[tokio::test]
