@@ -23,7 +23,11 @@ use poem::{Endpoint, IntoResponse, Request, Response, http::HeaderMap};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vouch_common::config;
 
-use crate::{error::Fault, extract::learner, state::AppState};
+use crate::{
+    error::Fault,
+    extract::{caller_address::read_address, learner},
+    state::AppState,
+};
 
 /// Most callers that are counted each for themselves; those beyond share one count.
 const CALLERS_MAX: usize = 100_000;
@@ -301,7 +305,7 @@ fn address_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(&address) {
             break;
         }
-        let Ok(named) = named.trim().parse::<IpAddr>() else { break };
+        let Some(named) = read_address(named) else { break };
         address = named.to_canonical();
     }
     network_of(address)
@@ -338,6 +342,8 @@ mod tests {
         assert_eq!(from("10.0.0.1", &["6.6.6.6, 9.9.9.9"], &ours), "9.9.9.9", "the caller wrote the first one");
         assert_eq!(from("10.0.0.1", &["6.6.6.6", "9.9.9.9, 10.0.0.2"], &ours), "9.9.9.9");
         assert_eq!(from("10.0.0.1", &["6.6.6.6, nonsense"], &ours), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &["9.9.9.9:51234, 10.0.0.2:80"], &ours), "9.9.9.9", "a proxy wrote the port too");
+        assert_eq!(from("10.0.0.1", &["[2a02:1748:0:1::5]:443"], &ours), "2a02:1748:0:1::");
         assert_eq!(from("10.0.0.1", &[], &ours), "10.0.0.1");
         assert_eq!(from("::ffff:10.0.0.1", &["::ffff:9.9.9.9"], &ours), "9.9.9.9");
     }

@@ -1,6 +1,6 @@
 //! The address that a request comes from, for country rules. Source: reference 4.2 and 4.10.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use poem::Request;
 
@@ -13,14 +13,21 @@ const HOPS_MAX: usize = 20;
 #[must_use]
 pub fn caller_address(request: &Request) -> Option<IpAddr> {
     let forwarded = request.header("x-forwarded-for").unwrap_or_default();
-    let named = forwarded.split(',').take(HOPS_MAX).filter_map(|text| text.trim().parse().ok());
+    let named = forwarded.split(',').take(HOPS_MAX).filter_map(read_address);
     named.chain(connection_address(request)).find(is_public)
+}
+
+/// An address of a proxy's list; some proxies write the port too.
+#[must_use]
+pub fn read_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| text.parse().ok().map(|place: SocketAddr| place.ip()))
 }
 
 /// The address of the connection: the caller's, or that of a proxy before us.
 #[must_use]
 pub fn connection_address(request: &Request) -> Option<IpAddr> {
-    request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)
+    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
 }
 
 fn is_public(address: &IpAddr) -> bool {
@@ -58,6 +65,7 @@ mod tests {
         assert_eq!(from("unknown, fd00::1, 2a02:1748::5").as_deref(), Some("2a02:1748::5"));
         assert_eq!(from("::ffff:192.168.1.1, ::ffff:8.8.8.8").as_deref(), Some("::ffff:8.8.8.8"));
         assert_eq!(from("127.0.0.1, 100.64.0.1, 169.254.1.1"), None);
+        assert_eq!(from("10.0.0.1:80, 203.1.2.3:51234").as_deref(), Some("203.1.2.3"), "a proxy wrote the port too");
         assert_eq!(from(""), None);
     }
 }
