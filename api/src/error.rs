@@ -181,6 +181,9 @@ impl From<OperationError> for Fault {
             OperationError::Store(StoreError::Unstorable(_)) => {
                 Self::bad_request("A text holds the character U+0000, which can't be kept. Nothing was changed.")
             }
+            OperationError::Store(StoreError::TooLongAgo(_)) => {
+                Self::bad_request("A moment lies before 4713 BC, which can't be kept. Nothing was changed.")
+            }
             _ => {
                 tracing::error!(error = %chain(&error), "an operation failed");
                 Self::Internal

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// A text that came from outside holds U+0000, which Postgres does not keep.
     #[error("a text holds a character that can't be kept")]
     Unstorable(#[source] sqlx::Error),
+    /// A moment that came from outside lies before those that Postgres keeps (4713 BC).
+    #[error("a moment lies too long ago to be kept")]
+    TooLongAgo(#[source] sqlx::Error),
     /// The learner was erased: nothing about them is kept any more.
     #[error("the learner was erased; nothing about them is kept")]
     Erased,
@@ -67,6 +70,7 @@ impl From<sqlx::Error> for StoreError {
                 return Self::Unavailable(error);
             }
             Some("22021" | "22P05") => return Self::Unstorable(error),
+            Some("22008") => return Self::TooLongAgo(error),
             Some("VE001") => return Self::Erased,
             Some(_) => return Self::Refused(error),
             None => {}

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use vouch_cli::simulator::Script;
 use vouch_tests::{API_KEY, JWT_SECRET, TestApp, Wishes, percent, samples, wait_for};
 
+use super::everything;
 use crate::console::Desk;
 
 const LINE_BREAKS: [&str; 6] = ["\r\n", "\n", "\r", "\u{85}", "\u{b}", "\u{0}"];
@@ -80,6 +81,27 @@ async fn a_name_that_is_html_or_turns_lines_is_a_name_in_the_mail_the_page_and_t
     assert_eq!(page.status(), 200);
     let page = page.text().await.unwrap();
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
+}
+
+#[tokio::test]
+async fn a_moment_that_is_too_long_ago_to_be_kept_is_refused_and_changes_nothing() {
+    let app = TestApp::without_worker().await;
+    let before = everything(&app).await;
+    let long_ago = "-9999-01-01T00:00:00Z";
+    for path in [
+        format!("attempts?created_after={long_ago}"),
+        format!("audit?after={long_ago}"),
+        "retries?cursor=-8000000000000000000.00000000000040008000000000000000".to_owned(),
+    ] {
+        let answer = app.api(Method::GET, &path).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}: {}", answer.text().await.unwrap());
+    }
+    let mut course = samples::course();
+    course["end"] = json!(long_ago);
+    let put = app.api(Method::PUT, &format!("courses/{}", percent(samples::COURSE))).json(&course);
+    let (status, text) = vouch_tests::answer(put.send().await.unwrap()).await;
+    assert!(status == 400 && text.contains("4713 BC"), "{status} {text}");
+    assert!(everything(&app).await == before);
 }
 
 #[tokio::test]
