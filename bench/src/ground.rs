@@ -74,7 +74,7 @@ impl Ground {
         std::fs::create_dir_all(folder.path().join("objects"))?;
         let database = named(&self.postgres, &name);
         let db = PgPoolOptions::new().max_connections(16).connect_lazy(database.as_str())?;
-        let mut redis = redis::Client::open(self.redis.as_str())?.get_multiplexed_async_connection().await?;
+        let mut redis = vouch_tests::patient_redis(self.redis.as_str()).await?;
         // In the background: a peer may have left so much that it takes longer than an answer may.
         redis::cmd("FLUSHALL").arg("ASYNC").query_async::<()>(&mut redis).await?;
         let place = Place { name, database, redis: self.redis.clone(), db, folder, api: free_address()?, settings: Vec::new() };
@@ -187,7 +187,7 @@ impl Place {
     /// Seconds of CPU that Postgres and Redis have used.
     pub async fn servers_cpu(&self) -> Result<f64> {
         let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&self.db).await?;
-        let mut redis = redis::Client::open(self.redis.as_str())?.get_multiplexed_async_connection().await?;
+        let mut redis = vouch_tests::patient_redis(self.redis.as_str()).await?;
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
         let redis_pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).context("no process_id")?;
         Ok(cpu_of_tree(parent_of(u32::try_from(backend)?)?)? + cpu_of_tree(redis_pid.trim().parse()?)?)

@@ -21,8 +21,6 @@ use crate::patience;
 
 /// How long a server may take to start, recovery included.
 const START_MAX: Duration = Duration::from_secs(90);
-/// How long Redis may take to answer on a machine that is busy with other things.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// A port that nothing listens on, below those that the system gives to clients.
 pub fn free_port() -> u16 {
@@ -198,9 +196,7 @@ impl Redis {
     }
 
     async fn connect(&self) -> Result<redis::aio::MultiplexedConnection> {
-        let patient =
-            redis::AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER_MAX)).set_response_timeout(Some(ANSWER_MAX));
-        Ok(redis::Client::open(self.url())?.get_multiplexed_async_connection_with_config(&patient).await?)
+        Ok(vouch_tests::patient_redis(&self.url()).await?)
     }
 
     /// Sends a command and waits until it is done.

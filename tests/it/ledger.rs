@@ -17,7 +17,7 @@ use vouch_tests::{TestApp, samples, wait_for};
 use vouch_worker::sweep;
 
 async fn redis(app: &TestApp) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(app.redis_url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    vouch_tests::patient_redis(&app.redis_url).await.unwrap()
 }
 
 #[tokio::test]

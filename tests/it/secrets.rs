@@ -27,7 +27,7 @@ async fn redis_the_object_store_and_the_ledger_hold_nothing_personal_in_the_clea
         check("an upload", &std::fs::read(path).unwrap());
     }
     app.start_worker(&[Queue::Upkeep]);
-    let mut connection = redis::Client::open(app.redis_url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = vouch_tests::patient_redis(&app.redis_url).await.unwrap();
     vouch_tests::wait_for("jobs to lie in Redis", async || {
         let mut connection = connection.clone();
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();

@@ -5,6 +5,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use url::Url;
 use vouch_common::store::{Db, MIGRATOR};
 
+use crate::PATIENCE;
+
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/test, which starts private servers"))
 }
@@ -52,13 +54,19 @@ fn template_name() -> String {
     format!("template_{digits}")
 }
 
+/// A connection to a Redis that may take its time: a busy machine fails no test.
+pub async fn patient_redis(url: &str) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+    let patient = redis::AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
+}
+
 /// Chooses a Redis database that no other test of this run has.
 pub(crate) async fn choose_redis() -> String {
     let base = setting("REDIS_URL");
-    let mut connection = redis::Client::open(base.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = patient_redis(&base).await.unwrap();
     let number: u64 = redis::cmd("INCR").arg("tests").query_async(&mut connection).await.unwrap();
     let url = named(&base, &format!("{}", number % 4000 + 1));
-    let mut chosen = redis::Client::open(url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut chosen = patient_redis(&url).await.unwrap();
     redis::cmd("FLUSHDB").query_async::<()>(&mut chosen).await.unwrap();
     url
 }

@@ -43,6 +43,8 @@ use vouch_common::{
 };
 use vouch_worker::{Stop, options::Options, services::Services};
 
+pub use database::patient_redis;
+
 /// How long anything may take to come about before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(40);
 

@@ -187,7 +187,7 @@ impl Filled {
         place.redis.set_path(&format!("/{redis}"));
         let feed = Feed {
             db: place.db.clone(),
-            redis: redis::Client::open(place.redis.as_str())?.get_multiplexed_async_connection().await?,
+            redis: vouch_tests::patient_redis(place.redis.as_str()).await?,
             insertion: insertion()?.into(),
             fed: AtomicUsize::new(0),
             wanted: AtomicUsize::new(0),

@@ -86,7 +86,7 @@ impl Markers {
 }
 
 async fn redis_dump(app: &TestApp) -> Vec<u8> {
-    let mut connection = redis::Client::open(app.redis_url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = vouch_tests::patient_redis(&app.redis_url).await.unwrap();
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
     let mut dump = keys.concat().into_bytes();
     for key in keys {

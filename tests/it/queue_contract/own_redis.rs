@@ -5,8 +5,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
-use vouch_tests::wait_for;
+use redis::aio::MultiplexedConnection;
+use vouch_tests::{patient_redis, wait_for};
 
 pub(super) struct OwnRedis {
     port: u16,
@@ -34,9 +34,7 @@ impl OwnRedis {
     }
 
     async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
-        // A stalled Redis answers later; the test waits, unlike a program with a deadline.
-        let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        redis::Client::open(self.url())?.get_multiplexed_async_connection_with_config(&patient).await
+        patient_redis(&self.url()).await
     }
 
     /// Runs a command.
