@@ -127,7 +127,13 @@ async fn answer_to(post: RequestBuilder, now: DateTime<Utc>) -> Result<(), Vendo
     let response = post.send().await.map_err(unreachable)?;
     let status = response.status();
     let wish = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let answer = read_answer(response).await?;
+    let answer = match read_answer(response).await {
+        Ok(answer) => answer,
+        // Whether it took the attempt is open.
+        Err(cut) if status.is_success() => return Err(cut),
+        // What it refuses or asks for stands in the head.
+        Err(_) => String::new(),
+    };
     judge(status, retry_after(wish.as_deref(), now), answer)
 }
 
@@ -146,7 +152,7 @@ fn answer_class(answered: &Result<(), VendorError>) -> &'static str {
     }
 }
 
-/// Reads an answer up to its bound. One that breaks off is no answer: the outcome is unknown.
+/// Reads an answer up to its bound.
 async fn read_answer(mut response: reqwest::Response) -> Result<String, VendorError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -272,6 +278,11 @@ impl Classify for VendorError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
 
     fn verdict(status: u16) -> Option<Verdict> {
@@ -290,6 +301,30 @@ mod tests {
         for status in [301, 302, 307, 400, 401, 403, 404, 409, 410, 422] {
             assert_eq!(verdict(status), Some(Verdict::GiveUp), "{status}");
         }
+    }
+
+    /// What is made of an answer that breaks off after this head.
+    async fn cut_after(head: &str) -> Result<(), VendorError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let vendor = async {
+            let (mut line, _) = listener.accept().await.expect("a call");
+            let mut request = [0; 1024];
+            let _ = line.read(&mut request).await.expect("a request");
+            line.write_all(format!("HTTP/1.1 {head}content-length: 100\r\n\r\nhalf of").as_bytes()).await.expect("a line");
+        };
+        let (answer, ()) = tokio::join!(answer_to(Client::new().get(url), Utc::now()), vendor);
+        answer
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_refuses_what_its_head_refuses_and_accepts_nothing() {
+        let verdict = async |head| cut_after(head).await.expect_err("nothing is accepted").verdict();
+        let wait = Duration::from_secs(30);
+        assert_eq!(verdict("429 Too Many Requests\r\nretry-after: 30\r\n").await, Verdict::RetryAfter { wait, is_for_all: true });
+        assert_eq!(verdict("422 Unprocessable Entity\r\n").await, Verdict::GiveUp);
+        assert!(matches!(cut_after("200 OK\r\n").await, Err(VendorError::Unreachable(_))));
     }
 
     #[test]
