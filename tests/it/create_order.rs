@@ -262,3 +262,24 @@ async fn without_a_shop_nothing_is_sold_and_nothing_changes() {
     assert_eq!(buy(&app, &[("contribution", "50")]).send().await.unwrap().status(), 503);
     nothing_was_ordered(&app).await;
 }
+
+#[tokio::test]
+async fn the_page_names_the_amount_that_the_order_will_cost() {
+    let app = selling(vec![]).await;
+    for (mode, contribution, amount) in [
+        ("verified", "20", "20.00"),
+        ("verified", "%D9%A5%D9%A0", "50.00"),
+        ("verified", "+50.999", "50.99"),
+        ("verified", "11.99", "12.00"),
+        ("verified", "NaN", "12.00"),
+        ("professional", "500", "12.00"),
+    ] {
+        put_modes(&app, samples::COURSE, json!([{ "slug": mode, "min_price": 12 }])).await;
+        let url = format!("{}/verify_student/start-flow/{}/?contribution={contribution}", app.url, samples::COURSE);
+        let visit = app.client.get(url).bearer_auth(app.token(7)).header("accept", "application/json");
+        let page: Value = visit.send().await.unwrap().json().await.unwrap();
+        assert_eq!(page["amount_to_pay"], amount, "{mode} {contribution}");
+        let order: Value = buy(&app, &[("contribution", amount)]).send().await.unwrap().json().await.unwrap();
+        assert_eq!(signed_form(&order)["amount"], amount, "{mode} {contribution}");
+    }
+}

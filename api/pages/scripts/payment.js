@@ -27,7 +27,7 @@ async function createOrder(processor) {
     headers: { "X-CSRFToken": token(), Accept: "application/json" },
     body: new URLSearchParams({
       processor,
-      contribution: facts.contributionAmount || facts.courseModeMinPrice,
+      contribution: facts.amountToPay,
       course_id: facts.courseKey,
       sku: facts.courseModeSku,
     }),

@@ -28,7 +28,7 @@ fn pay_and_verify() -> Value {
         "platform_name": "<i>Vouch</i>", "course_key": "course-v1:edX+DemoX+Fall", "course_name": "Demo </script>",
         "course_start_date": "Jan 01, 2016", "courseware_url": "/courses/x/", "course_mode_name": "Verified",
         "course_mode_slug": "verified", "course_mode_min_price": 49, "course_mode_sku": "", "course_mode_suggested_prices": "",
-        "course_mode_currency": "usd", "contribution_amount": "", "processors": ["CyberSource2", "paypal", "Stripe"],
+        "course_mode_currency": "usd", "contribution_amount": "", "amount_to_pay": "49.00", "processors": ["CyberSource2", "paypal", "Stripe"],
         "processors_available": true, "verification_deadline": "Jun 01, 2016 at 12:00 UTC", "display_steps": steps,
         "current_step": "make-payment-step", "msg_key": "first-time-verify", "is_active": true, "already_verified": false,
         "requirements": { "account-activation-required": false, "photo-id-required": true, "webcam-required": true },

@@ -34,7 +34,7 @@ pub(super) const TEMPLATES: [(&str, &str); 19] = [
 ];
 
 /// The container's attributes on the page of payment and verification. Source: reference 4.6.
-const PAY_AND_VERIFY: [&str; 24] = [
+const PAY_AND_VERIFY: [&str; 25] = [
     "full_name",
     "platform_name",
     "course_key",
@@ -48,6 +48,7 @@ const PAY_AND_VERIFY: [&str; 24] = [
     "course_mode_suggested_prices",
     "course_mode_currency",
     "contribution_amount",
+    "amount_to_pay",
     "processors",
     "verification_deadline",
     "display_steps",
@@ -226,12 +227,9 @@ impl View<'_> {
         self.texts.find(key, &arguments).unwrap_or_default()
     }
 
-    /// What is to be paid: the amount chosen, else the least one.
+    /// What is to be paid.
     fn amount(&self) -> String {
-        let chosen = self.fact("contribution_amount").parse::<f64>().ok();
-        let least = self.facts.get("course_mode_min_price").and_then(Value::as_f64);
-        let Some(amount) = chosen.or(least) else { return String::new() };
-        let figures = format!("{amount:.2}").replace('.', self.visitor.language.decimal_mark());
+        let figures = self.fact("amount_to_pay").replace('.', self.visitor.language.decimal_mark());
         format!("{figures} {}", self.fact("course_mode_currency").to_uppercase()).trim_end().to_owned()
     }
 

@@ -64,6 +64,19 @@ pub fn amount_of(posted: Option<&str>, remembered: Option<&str>) -> Result<Amoun
     Ok(Amount::parse(text)?)
 }
 
+/// What a learner is to pay for a track as far as it is known before they order: what they chose on the page before, where
+/// an order at that amount would be taken, else the track's price.
+#[must_use]
+pub fn amount_to_pay(mode: &CourseMode, remembered: Option<&str>) -> Amount {
+    let price = Amount::from_units(mode.min_price);
+    let chosen = remembered.and_then(|text| Amount::parse(text).ok());
+    chosen.filter(|chosen| *chosen >= price && !has_fixed_price(mode)).unwrap_or(price)
+}
+
+fn has_fixed_price(mode: &CourseMode) -> bool {
+    PROFESSIONAL.contains(&mode.slug.as_str())
+}
+
 /// Decides what is sold from a course's tracks, which come in its order. Source: reference 5.1, steps 2 to 5.
 ///
 /// # Errors
@@ -75,7 +88,7 @@ pub fn decide(asked: Asked<'_>, modes: &[CourseMode], now: DateTime<Utc>) -> Res
     let named = sku.and_then(|sku| for_sale.iter().find(|mode| mode.sku.as_deref() == Some(sku)));
     let mode = named.or(for_sale.first()).copied().ok_or(Refusal::NothingForSale)?;
     let price = Amount::from_units(mode.min_price);
-    let amount = if PROFESSIONAL.contains(&mode.slug.as_str()) { price } else { asked.amount };
+    let amount = if has_fixed_price(mode) { price } else { asked.amount };
     if amount < price {
         return Err(Refusal::BelowMinimum);
     }

@@ -161,7 +161,7 @@ async fn paying_shows_a_refusal_and_then_leaves_for_the_payment_page() {
     browser.press("#CyberSource2:enabled").await;
     browser.find("#elsewhere").await;
     let orders = vouch.orders();
-    assert_eq!(orders[0], "processor=paypal&contribution=49&course_id=course-v1%3AedX%2BDemoX%2BFall&sku=");
+    assert_eq!(orders[0], "processor=paypal&contribution=49.00&course_id=course-v1%3AedX%2BDemoX%2BFall&sku=");
     assert!(orders[1].starts_with("processor=CyberSource2&"));
     browser.close().await;
 }

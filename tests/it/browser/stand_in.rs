@@ -131,7 +131,7 @@ pub(super) fn flow(current: &str, steps: &[&str]) -> Value {
     json!({
         "title": "Verify For Introduction to Statistics", "course_start_date": "Jan 01, 2016", "courseware_url": "/elsewhere",
         "course_mode_name": "Verified", "course_mode_slug": "verified", "course_mode_min_price": 49, "course_mode_sku": "",
-        "course_mode_suggested_prices": "", "course_mode_currency": "usd", "contribution_amount": "",
+        "course_mode_suggested_prices": "", "course_mode_currency": "usd", "contribution_amount": "", "amount_to_pay": "49.00",
         "processors": ["CyberSource2", "paypal"], "processors_available": true,
         "verification_deadline": "Jun 01, 2027 at 12:00 UTC", "display_steps": steps, "current_step": current,
         "requirements": { "account-activation-required": false, "photo-id-required": true, "webcam-required": true },

@@ -6,6 +6,7 @@ use vouch_common::{
     domain::{
         course::path_segment,
         keys::CourseKey,
+        order,
         pay_and_verify::{FlowPage, Message, Missed},
         times, verification,
     },
@@ -76,6 +77,7 @@ impl Shown<'_> {
             "full_name": learner.map(|learner| learner.full_name.as_str()).unwrap_or_default(),
             "is_active": learner.is_none_or(|learner| learner.is_active),
             "contribution_amount": self.choice.contribution.as_deref().unwrap_or_default(),
+            "amount_to_pay": order::amount_to_pay(&self.page.mode, self.choice.contribution.as_deref()).to_string(),
             "attempting_upgrade": self.choice.is_upgrade,
             "already_verified": self.page.is_already_verified,
             "verification_good_until": good_until.unwrap_or_default(),
@@ -108,7 +110,7 @@ impl Shown<'_> {
         }
         let (shop, learner) = (self.state.ecommerce()?, self.flow.learner.as_ref()?);
         let claims = Claims::of_visit(self.request, learner);
-        match shop.processors(&claims, self.state.now()).await {
+        match shop.processors(&claims, || self.state.now()).await {
             Ok(names) => Some(names),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "the shop could not say how learners can pay; the page opens without");
