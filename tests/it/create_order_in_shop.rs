@@ -15,7 +15,8 @@ use poem::{
     web::Data,
 };
 use serde_json::{Value, json};
-use vouch_tests::{TestApp, answer, samples};
+use tokio::sync::RwLock;
+use vouch_tests::{TestApp, answer, samples, wait_for};
 
 use crate::create_order::{BELOW, buy, nothing_was_ordered, post_to, put_modes, selling, verified};
 
@@ -26,14 +27,16 @@ struct Shop {
     url: String,
     seen: Mutex<Vec<(String, String, Value)>>,
     answer: Mutex<(u16, String, Duration)>,
+    /// While it is held nothing is answered.
+    gate: RwLock<()>,
 }
 
 impl Shop {
     async fn start() -> Arc<Self> {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let url = format!("http://{}/api/v2", acceptor.local_addr()[0].as_socket_addr().unwrap());
-        let shop =
-            Arc::new(Self { url, seen: Mutex::default(), answer: Mutex::new((200, payment_data().to_string(), Duration::ZERO)) });
+        let answer = Mutex::new((200, payment_data().to_string(), Duration::ZERO));
+        let shop = Arc::new(Self { url, seen: Mutex::default(), answer, gate: RwLock::default() });
         let routes = Route::new()
             .at("/api/v2/baskets/", post(shop_answers))
             .at("/api/v2/payment/processors/", get(shop_answers))
@@ -59,6 +62,7 @@ async fn shop_answers(request: &poem::Request, body: String, shop: Data<&Arc<Sho
         authorization,
         serde_json::from_str(&body).unwrap_or_default(),
     ));
+    drop(shop.gate.read().await);
     let (status, text, wait) = shop.answer.lock().unwrap().clone();
     tokio::time::sleep(wait).await;
     poem::Response::builder().status(StatusCode::from_u16(status).unwrap()).body(text)
@@ -222,6 +226,21 @@ async fn the_page_opens_without_the_shop_says_so_and_lets_it_rest() {
     shop.answers(200, json!(["paypal"]));
     app.clock.advance(TimeDelta::seconds(10));
     assert_eq!(flow_page(&app).await["processors"], json!(["paypal"]), "it is asked again");
+}
+
+#[tokio::test]
+async fn a_shop_that_took_long_to_fail_rests_from_then_on() {
+    let shop = Shop::start().await;
+    shop.answers(500, "");
+    let app = selling_in(&shop).await;
+    let closed = shop.gate.write().await;
+    tokio::join!(flow_page(&app), async {
+        wait_for("the shop to be asked", async || (shop.count() == 1).then_some(())).await;
+        app.clock.advance(TimeDelta::seconds(12));
+        drop(closed);
+    });
+    flow_page(&app).await;
+    assert_eq!(shop.count(), 1);
 }
 
 #[tokio::test]

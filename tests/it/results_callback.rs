@@ -267,3 +267,21 @@ async fn audit_mode_lets_a_bad_signature_in_and_nothing_else() {
     app.wait_for_status(&receipt, "approved").await;
     app.finish().await;
 }
+
+#[tokio::test]
+async fn in_audit_mode_a_verdict_that_claims_to_be_of_the_future_makes_no_later_one_late() {
+    let mut wishes = silent();
+    wishes.settings.push(("VOUCH_CALLBACK_SIGNATURE", "audit".to_owned()));
+    let app = TestApp::start_with(wishes).await;
+    let receipt = app.submit(7, "Sofia Marek", json!({})).await;
+    app.wait_for_status(&receipt, "submitted").await;
+    let (failed, passed) = (verdict(&receipt, "SYSTEM FAIL"), verdict(&receipt, "PASS"));
+    let mut ahead = app.callback(&failed);
+    ahead.date = app.now() + TimeDelta::days(365);
+    assert_eq!(ahead.send().await, (200, "OK!".to_owned()));
+    let applied = "SELECT count(*) FROM vendor_callbacks WHERE outcome = 'applied'";
+    wait_for("it to be applied", async || (app.count(applied).await == 1).then_some(())).await;
+    app.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(app.callback(&passed).send().await, (200, "OK!".to_owned()));
+    app.wait_for_status(&receipt, "approved").await;
+}

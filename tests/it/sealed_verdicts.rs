@@ -45,6 +45,19 @@ async fn an_orphan_finds_its_attempt_within_a_quarter_of_an_hour_and_not_later()
 }
 
 #[tokio::test]
+async fn an_orphan_whose_result_is_not_known_does_not_turn_into_one_that_is() {
+    let (app, receipt) = submitted().await;
+    app.sql("UPDATE attempts SET receipt_id = '11111111-1111-4111-8111-111111111111'").await;
+    accept(&app, "evt_1", &verdict(&receipt, "appro\u{0}ved")).await;
+    app.sql(&format!("UPDATE attempts SET receipt_id = '{receipt}'")).await;
+    assert_eq!(match_orphans::match_again(app.services().db(), app.now()).await.unwrap(), 1);
+    app.wait_until_idle().await;
+    assert_eq!(app.attempt(&receipt).await["status"], "submitted");
+    assert_eq!(app.count("SELECT count(*) FROM vendor_callbacks WHERE outcome = 'unknown_result'").await, 1);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn an_orphan_that_is_called_again_is_matched_at_once() {
     let (app, receipt) = submitted().await;
     app.sql("UPDATE attempts SET receipt_id = '11111111-1111-4111-8111-111111111111'").await;

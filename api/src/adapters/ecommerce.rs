@@ -139,10 +139,10 @@ pub struct Ecommerce {
     processors: Arc<Mutex<Option<Processors>>>,
 }
 
-/// What the service said last, and when it was asked last.
+/// What the service said last, and when it last answered or failed to.
 struct Processors {
     names: Option<Vec<String>>,
-    asked_at: DateTime<Utc>,
+    answered_at: DateTime<Utc>,
     lifetime: TimeDelta,
 }
 
@@ -184,22 +184,25 @@ impl Ecommerce {
     /// # Errors
     ///
     /// [`EcommerceError`] when the service is away and was never heard.
-    pub async fn processors(&self, claims: &Claims, now: DateTime<Utc>) -> Result<Vec<String>, EcommerceError> {
+    pub async fn processors(&self, claims: &Claims, now: impl Fn() -> DateTime<Utc>) -> Result<Vec<String>, EcommerceError> {
         // Held while asking, so that many learners who come at once are one question.
         let mut known = self.processors.lock().await;
-        if let Some(fresh) = known.as_ref().filter(|known| now - known.asked_at < known.lifetime) {
+        if let Some(fresh) = known.as_ref().filter(|known| now() - known.answered_at < known.lifetime) {
             return fresh.names.clone().ok_or(EcommerceError::Resting);
         }
         let request = self.client.get(self.address("payment/processors/"));
-        match self.ask::<Vec<String>>(request, claims, now).await {
+        let answer = self.ask::<Vec<String>>(request, claims, now()).await;
+        // Those who waited for the answer use it, however long it took.
+        let answered_at = now();
+        match answer {
             Ok(mut names) => {
                 names.truncate(PROCESSORS_MAX);
-                *known = Some(Processors { names: Some(names.clone()), asked_at: now, lifetime: PROCESSORS_LIFETIME });
+                *known = Some(Processors { names: Some(names.clone()), answered_at, lifetime: PROCESSORS_LIFETIME });
                 Ok(names)
             }
             Err(error) => {
                 let names = known.take().and_then(|former| former.names);
-                *known = Some(Processors { names: names.clone(), asked_at: now, lifetime: REST_AFTER_FAILURE });
+                *known = Some(Processors { names: names.clone(), answered_at, lifetime: REST_AFTER_FAILURE });
                 names.ok_or(error)
             }
         }

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use poem::{Body, Request, Response, handler, web::Data};
+use tracing::field::display;
 use vouch_common::{
     config::Vendor,
-    domain::{callback::VerdictKind, vendor_format::VendorFormat},
-    operations::record_callback::{self, Recorded, SignedCallback},
+    domain::{callback::VerdictKind, ids::ReceiptId, vendor_format::VendorFormat},
+    operations::record_callback::{self, Recorded, SignedCallback, storable},
     photos::seal::{SealContext, seal},
     vendor::software_secure::{
         callback::{Callback, CallbackHeaders, CallbackKeys, Doubt, Refusal, read_callback},
@@ -73,7 +74,8 @@ async fn take(request: &Request, body: Body, state: &AppState) -> Result<Recorde
     limits::proven(request);
     former_secret::tell(callback.secret_place.unwrap_or_default());
     if let Some(doubt) = callback.doubt {
-        tracing::warn!(doubt = ?doubt, "a callback with a doubtful signature was accepted: CALLBACK_SIGNATURE is audit");
+        metrics::counter!("vouch_callbacks_doubtful_total", "doubt" => doubt.as_str()).increment(1);
+        tracing::warn!(doubt = doubt.as_str(), "a callback with a doubtful signature was accepted: CALLBACK_SIGNATURE is audit");
     }
     keep(state, &callback, &bytes).await
 }
@@ -85,7 +87,8 @@ fn named_key<'a>(vendor: &'a Vendor, headers: &CallbackHeaders<'_>) -> &'a str {
 }
 
 async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Recorded, Fault> {
-    let receipt = callback.receipt.as_deref();
+    let receipt = callback.receipt.as_deref().map(storable);
+    let receipt = receipt.as_deref();
     let context = SealContext { receipt: receipt.unwrap_or_default(), kind: "callback" };
     let body_sealed = seal(&state.settings().master_keys, context, bytes).map_err(|_| Fault::Internal)?;
     let signed = SignedCallback {
@@ -107,8 +110,9 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
             return Ok(recorded);
         }
         Recorded::Orphan => {
-            tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan");
-            return Err(Fault::bad_request(format!("edX ID {} not found", receipt.unwrap_or("None"))));
+            let named = receipt.and_then(ReceiptId::parse).map(display);
+            tracing::warn!(attempt.receipt = named, "a callback names a receipt that is not known; it is kept as an orphan");
+            return Err(Fault::bad_request(format!("edX ID {} not found", callback.receipt.as_deref().unwrap_or("None"))));
         }
         Recorded::UnknownResult => {
             let known = VerdictKind::ALL.map(VerdictKind::as_str).join(", ");

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use poem::{Body, Request, Response, handler, http::StatusCode, web::Data};
+use tracing::field::display;
 use vouch_common::{
-    domain::vendor_format::VendorFormat,
-    operations::record_callback::{self, Recorded, SignedCallback},
+    domain::{ids::ReceiptId, vendor_format::VendorFormat},
+    operations::record_callback::{self, Recorded, SignedCallback, storable},
     photos::seal::{SealContext, seal},
     vendor::sealed::{
         callback::{Callback, CallbackHeaders, Refusal, read_callback},
@@ -90,7 +91,10 @@ fn tell_refusal(reason: &'static str) {
 }
 
 async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Recorded, Fault> {
-    let receipt = callback.said.receipt.as_deref();
+    let receipt = callback.said.receipt.as_deref().map(storable);
+    let receipt = receipt.as_deref();
+    // A text of another shape is the vendor's, and stays out of the log.
+    let named = receipt.and_then(ReceiptId::parse).map(display);
     let context = SealContext { receipt: receipt.unwrap_or_default(), kind: "callback" };
     let body_sealed = seal(&state.settings().master_keys, context, bytes).map_err(|_| Fault::Internal)?;
     let signed = SignedCallback {
@@ -113,7 +117,9 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
             tracing::info!(attempt.receipt = receipt, "a callback speaks of a learner who was erased; nothing is kept");
         }
         Recorded::Duplicate => tracing::info!(attempt.receipt = receipt, "a callback came again"),
-        Recorded::Orphan => tracing::warn!("a callback names a receipt that is not known; it is kept as an orphan"),
+        Recorded::Orphan => {
+            tracing::warn!(attempt.receipt = named, "a callback names a receipt that is not known; it is kept as an orphan")
+        }
         Recorded::UnknownResult => {
             tracing::warn!(attempt.receipt = receipt, "a callback has a result that is not known; it is kept for an operator");
         }
@@ -121,6 +127,7 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
             metrics::counter!("vouch_security_events_total", "event" => "webhook_id_reused").increment(1);
             tracing::error!(
                 security.event = "webhook_id_reused",
+                attempt.receipt = named,
                 "a signed callback has the id of another and says something else; it was not applied, ask the vendor"
             );
         }

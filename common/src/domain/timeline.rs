@@ -236,7 +236,7 @@ fn of_run(run: &Run) -> Entry {
 
 fn of_call(call: &Call) -> Entry {
     let text = match (call.outcome.as_str(), call.is_signature_valid) {
-        (_, false) => "Its signature did not fit; it was let through by the settings.",
+        (_, false) => "Its signature was in doubt; it was let through by the settings.",
         ("received", true) => "It is kept and will be applied.",
         ("applied", true) => "It was applied.",
         ("duplicate", true) => "It says what already held, and changed nothing.",

@@ -19,7 +19,7 @@ pub struct SignedCallback<'a> {
     pub format: VendorFormat,
     /// What makes it unique: a repeated call has the same.
     pub event_key: [u8; 32],
-    /// The receipt as the vendor wrote it.
+    /// The receipt as the vendor wrote it, [`storable`].
     pub receipt: Option<&'a str>,
     /// The result as the vendor wrote it.
     pub result: &'a str,
@@ -96,7 +96,9 @@ pub async fn record(db: &Db, callback: &SignedCallback<'_>, now: DateTime<Utc>) 
     }
 }
 
-/// What is kept of a text of the vendor: its beginning, without what Postgres can't keep.
-fn storable(text: &str) -> String {
-    jobs::shorten(text, 255).replace('\0', "")
+/// What is kept of a text of the vendor: its beginning, with a sign in place of what Postgres can't keep, so that it does
+/// not turn into another. The receipt is bound into the sealed body in this form.
+#[must_use]
+pub fn storable(text: &str) -> String {
+    jobs::shorten(&text.replace('\0', "\u{fffd}"), 255).to_owned()
 }

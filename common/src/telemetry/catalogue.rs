@@ -201,6 +201,13 @@ pub const CATALOGUE: &[Metric] = &[
         "Callbacks that were refused, by why. `ended_secret`: its secret was good until its end.",
     ),
     counter(
+        "vouch_callbacks_doubtful_total",
+        API,
+        &[listed("doubt", &["mismatch", "date_missing", "date_off", "line_break", "not_text"])],
+        "Callbacks whose signature is in doubt, let through by `VOUCH_CALLBACK_SIGNATURE=audit`; when it stands still, \
+         `enforce` refuses nothing that is right.",
+    ),
+    counter(
         "vouch_callbacks_former_secret_total",
         API,
         &[],

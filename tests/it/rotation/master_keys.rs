@@ -128,6 +128,17 @@ async fn what_can_not_be_opened_and_what_is_not_there_is_told_and_holds_up_nothi
 }
 
 #[tokio::test]
+async fn a_callback_of_a_receipt_that_is_kept_in_part_only_is_sealed_anew_like_any_other() {
+    let app = TestApp::without_worker().await;
+    for receipt in ["a\u{0}".to_owned(), "é".repeat(200)] {
+        let verdict = json!({ "EdX-ID": receipt, "Result": "PASS", "Reason": "", "MessageType": "" });
+        assert_eq!(app.callback(&verdict).send().await.0, 400);
+    }
+    rewrap(&app, &["m2", "m1"]).await.done();
+    assert_eq!(status(&app, &["m2", "m1"]).await, ["m2 newest 0 2", "m1 free 0 0"]);
+}
+
+#[tokio::test]
 async fn without_its_settings_or_its_database_it_says_so_and_repeats_no_key() {
     let app = TestApp::without_worker().await;
     let mut command = crate::cli::program();

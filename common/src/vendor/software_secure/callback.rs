@@ -90,6 +90,20 @@ pub enum Doubt {
     NotText,
 }
 
+impl Doubt {
+    /// A short name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mismatch => "mismatch",
+            Self::DateMissing => "date_missing",
+            Self::DateOff => "date_off",
+            Self::LineBreak => "line_break",
+            Self::NotText => "not_text",
+        }
+    }
+}
+
 /// The refusals, each with the exact text of the answer; all are answered with status 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -136,6 +150,8 @@ pub fn read_callback(
         (SignatureMode::Enforce, None) | (SignatureMode::Audit, _) => {
             let event_key = event_key(headers.date, raw_body);
             let body = Json::Object(members);
+            // What is in doubt says nothing of the order: a moment of the future would make all that follows late.
+            let signed_at = signed_at.filter(|_| doubt.is_none());
             Ok(Callback { signed_at, doubt, secret_place, ..read_verdict(&body, event_key) })
         }
     }
