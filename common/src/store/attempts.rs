@@ -271,7 +271,7 @@ pub(crate) enum Moved {
 }
 
 /// Moves an attempt by one rule of the state machine and writes the event, in one statement that is
-/// guarded by the states the rule accepts.
+/// guarded by the states the rule accepts. What the move tells of a person is not emptied yet, whatever was before.
 pub(crate) async fn transition(
     conn: &mut Connection,
     id: AttemptId,
@@ -284,7 +284,7 @@ pub(crate) async fn transition(
         WITH before AS (
             SELECT id, status, created_at FROM attempts WHERE id = $1 FOR UPDATE
         ), moved AS (
-            UPDATE attempts SET status = $3, updated_at = $4,
+            UPDATE attempts SET status = $3, updated_at = $4, emptied_at = NULL,
                    submitted_at = coalesce($7, submitted_at),
                    vendor_decided_at = coalesce($8, vendor_decided_at),
                    reviewing_service = coalesce($9, reviewing_service),

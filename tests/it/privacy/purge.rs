@@ -236,3 +236,27 @@ async fn a_span_of_no_days_or_shorter_than_the_vendor_may_repeat_itself_is_refus
         assert_eq!(refused.faults, [format!("{name} is not right: {fault}")]);
     }
 }
+
+#[tokio::test]
+async fn what_is_decided_anew_is_emptied_anew_when_its_time_is_over() {
+    let app = TestApp::without_worker().await;
+    app.put_user(7, "Sofia Marek").await;
+    let long_ago = app.now() - TimeDelta::days(1000);
+    let denied = plant(&app, "denied", long_ago, long_ago).await;
+    purge(&app.services()).await;
+    let why = json!({ "reason": "an appeal", "learner_reasons": { "photoIdReasons": ["Not provided"] } });
+    let path = format!("attempts/{}/deny", denied.receipt);
+    assert_eq!(app.api(Method::POST, &path).json(&why).send().await.unwrap().status(), 200);
+    app.sql("DELETE FROM jobs").await;
+    let told = format!(
+        "SELECT (SELECT count(*) FROM attempts WHERE id = {id} AND error_msg <> '')
+              + (SELECT count(*) FROM attempt_events WHERE attempt_id = {id} AND detail = 'an appeal')",
+        id = denied.id
+    );
+    app.clock.advance(TimeDelta::days(729));
+    purge(&app.services()).await;
+    assert_eq!(app.count(&told).await, 2);
+    app.clock.advance(TimeDelta::days(2));
+    purge(&app.services()).await;
+    assert_eq!(app.count(&told).await, 0);
+}
