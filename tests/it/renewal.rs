@@ -115,3 +115,25 @@ async fn nobody_is_told_who_has_renewed_or_expired_long_ago() {
     late.clock.advance(TimeDelta::days(365 + 20));
     assert_eq!(sweep::remind(&late.services()).await, 0, "what expired long ago was not told of and is not now");
 }
+
+#[tokio::test]
+async fn a_learner_whose_course_still_needs_it_is_told_on_when_the_details_have_gone() {
+    let app = TestApp::without_worker().await;
+    app.put_user(7, "Sofia Marek").await;
+    app.put_course().await;
+    app.put(&format!("users/7/enrollments/{}", percent(samples::COURSE)), &json!({ "mode": "verified", "is_active": true }))
+        .await;
+    grant(&app, 7, "seen").await;
+    app.sql("UPDATE courses SET ends_at = NULL").await;
+    let services = app.services();
+    app.clock.advance(TimeDelta::days(366));
+    assert_eq!(sweep::remind(&services).await, 1);
+    app.sql("DELETE FROM jobs").await;
+    app.clock.advance(TimeDelta::days(366));
+    vouch_worker::purge::run(&services, &tokio_util::sync::CancellationToken::new()).await;
+    assert_eq!(app.count("SELECT count(*) FROM attempts WHERE emptied_at IS NOT NULL").await, 1);
+    for _ in 0..2 {
+        assert_eq!(sweep::remind(&services).await, 1);
+        app.clock.advance(TimeDelta::days(15));
+    }
+}

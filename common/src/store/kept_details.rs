@@ -34,10 +34,11 @@ pub(crate) async fn lock_old(
 }
 
 /// Empties what tells of a person in locked attempts, their events and their tries; how many attempts.
+/// The mails about an approval that has expired go on: what they say is in the profile.
 pub(crate) async fn empty(conn: &mut Connection, attempts: &[i64], now: DateTime<Utc>) -> Result<u64, StoreError> {
     let done = sqlx::query!(
         r#"
-        UPDATE attempts SET name = '', error_msg = '', error_code = '', trace = NULL, expiry_mail_due = NULL, emptied_at = $2
+        UPDATE attempts SET name = '', error_msg = '', error_code = '', trace = NULL, emptied_at = $2
         WHERE id = ANY ($1)
         "#,
         attempts,
