@@ -232,6 +232,7 @@ impl From<ActRefused> for Fault {
             | ActRefused::NotDead(_)
             | ActRefused::Needed(_)
             | ActRefused::NeededByRetry(_)
+            | ActRefused::NeededByErasure(_)
             | ActRefused::NothingMatches
             | ActRefused::Over(_) => Self::conflict(error.to_string()),
         }

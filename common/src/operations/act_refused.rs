@@ -55,6 +55,9 @@ pub enum ActRefused {
     /// A bulk retry that runs needs the job.
     #[error("The bulk retry {0} needs this job: retry it, or cancel the bulk retry. Nothing was changed.")]
     NeededByRetry(String),
+    /// An erasure that is not done needs the job.
+    #[error("The erasure {0} needs this job: retry it. Nothing was changed.")]
+    NeededByErasure(String),
     /// The filter fits nothing that is not being retried already.
     #[error("Nothing matches the filter, or what matches is in a bulk retry that runs. Nothing was changed.")]
     NothingMatches,

@@ -15,7 +15,7 @@ use crate::{
         operator::Order,
     },
     store::{
-        Connection, Db, attempts, callbacks,
+        Connection, Db, attempts, callbacks, erasures,
         events::{self, Note},
         job_acts::{self, LockedJob},
         operator_actions::{self, Action},
@@ -46,6 +46,12 @@ pub async fn remove(db: &Db, id: JobId, order: &Order, now: DateTime<Utc>) -> Re
             }
         }
         Some(Effect::ApplyVendorResult { callback }) => callbacks::settle(&mut tx, callback, "dropped", now).await?,
+        Some(Effect::EraseLearner { erasure }) => {
+            let needs = erasures::find(&mut tx, erasure).await?.filter(|erasure| erasure.finished_at.is_none());
+            if needs.is_some() {
+                return Err(ActRefused::NeededByErasure(erasure.to_string()));
+            }
+        }
         _ => {}
     }
     job_acts::remove_dead(&mut tx, id).await?;

@@ -26,7 +26,7 @@ use crate::{
 pub enum Started {
     /// It has begun.
     Now(ErasureId),
-    /// It began before, and may be done; nothing was changed.
+    /// It began before, and may be done; nothing was changed, but one that is not done has its job.
     Before(ErasureId),
     /// There is no such learner.
     UnknownUser,
@@ -49,6 +49,10 @@ pub async fn start(
         return Ok(Started::UnknownUser);
     }
     if let Some(before) = erasures::find_of_user(&mut tx, user).await? {
+        if erasures::lacks_job(&mut tx, before).await? {
+            jobs::insert(&mut tx, &[Wish::from(Effect::EraseLearner { erasure: before })], None).await?;
+            tx.commit().await?;
+        }
         return Ok(Started::Before(before));
     }
     users::erase(&mut tx, user, now).await?;

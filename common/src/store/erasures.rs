@@ -89,6 +89,19 @@ pub(crate) async fn find_of_user(conn: &mut Connection, user: UserId) -> Result<
     Ok(id.map(ErasureId))
 }
 
+/// Whether an erasure is not done and has no job that would go on with it.
+pub(crate) async fn lacks_job(conn: &mut Connection, id: ErasureId) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (SELECT 1 FROM erasures WHERE id = $1 AND status = 'running')
+           AND NOT EXISTS (SELECT 1 FROM jobs WHERE kind = 'erase_learner' AND args ->> 'erasure' = $1::uuid::text) AS "lacks!"
+        "#,
+        id.0
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 /// Finds an erasure.
 pub(crate) async fn find(conn: &mut Connection, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
     let row = sqlx::query_as!(

@@ -28,26 +28,26 @@ pub(super) async fn ask(app: &TestApp, user: i64) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
-async fn ask_well(app: &TestApp, user: i64) -> ErasureId {
+pub(super) async fn ask_well(app: &TestApp, user: i64) -> ErasureId {
     let (status, document) = ask(app, user).await;
     assert_eq!(status, 202, "{document}");
     ErasureId::parse(document["erasure_id"].as_str().unwrap()).unwrap()
 }
 
 /// Runs the erasure's job once, as a worker would that claimed it.
-async fn run_once(app: &TestApp, services: &Services, erasure: ErasureId) -> Result<(), erase_learner::EraseError> {
+pub(super) async fn run_once(app: &TestApp, services: &Services, erasure: ErasureId) -> Result<(), erase_learner::EraseError> {
     let job: Option<i64> =
         sqlx::query_scalar("SELECT id FROM jobs WHERE kind = 'erase_learner'").fetch_optional(&app.db).await.unwrap();
     let lease = Lease { job: JobId(job.unwrap_or(-1)), generation: 0 };
     erase_learner::run(services, Delivery { lease, claimed_at: app.now(), failures: 0, subject: None }, erasure).await
 }
 
-async fn shown(app: &TestApp, erasure: ErasureId) -> Value {
+pub(super) async fn shown(app: &TestApp, erasure: ErasureId) -> Value {
     app.get(&format!("erasures/{erasure}")).await
 }
 
 /// Every row of every table, as text.
-async fn dump(app: &TestApp) -> String {
+pub(super) async fn dump(app: &TestApp) -> String {
     let tables: Vec<String> =
         sqlx::query_scalar("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
             .fetch_all(&app.db)
@@ -66,7 +66,7 @@ async fn dump(app: &TestApp) -> String {
 }
 
 /// A learner with something of every kind, all of it marked: a decided attempt and an open one, with photos.
-async fn plant(app: &TestApp, user: i64) -> [String; 2] {
+pub(super) async fn plant(app: &TestApp, user: i64) -> [String; 2] {
     let profile = json!({ "username": format!("{MARKER}{user}"), "email": format!("{MARKER}@example.com"), "full_name": MARKER, "country": "CZ" });
     app.put(&format!("users/{user}"), &profile).await;
     app.put_course().await;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod erasure;
+mod operators;
 mod purge;
 mod purge_cut;
 
