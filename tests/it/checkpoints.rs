@@ -212,6 +212,32 @@ async fn after_an_opt_out_is_taken_back_the_requirement_follows_the_newest_verdi
 }
 
 #[tokio::test]
+async fn an_opt_out_outlasts_the_job_of_a_verdict_before_it_and_not_that_of_one_after_it() {
+    let mut app = ready().await;
+    let receipt = app.submit(7, "Sofia Marek", json!({ "course_key": samples::COURSE, "checkpoint": samples::USAGE })).await;
+    app.sql("UPDATE attempts SET status = 'submitted'").await;
+    let decide = async |app: &TestApp, act: &str| {
+        let answer = app.api(Method::POST, &format!("attempts/{receipt}/{act}")).json(&json!({ "reason": "seen" })).send().await;
+        assert_eq!(answer.unwrap().status(), 200);
+        app.sql("DELETE FROM jobs WHERE kind <> 'update_credit_requirement'").await;
+        assert_eq!(app.count("SELECT count(*) FROM jobs").await, 1);
+    };
+    decide(&app, "approve").await;
+    app.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(call(&app, Method::PUT, &at(7, "skips", samples::USAGE)).await, 204);
+    for (act, status) in [(None, "declined"), (Some("deny"), "failed")] {
+        if let Some(act) = act {
+            app.clock.advance(TimeDelta::seconds(1));
+            decide(&app, act).await;
+        }
+        app.start_worker(&[Queue::Credit]);
+        app.wait_until_idle().await;
+        app.stop_worker().await;
+        assert_eq!(app.get(&course(7, "credit")).await["requirements"][0]["status"], status);
+    }
+}
+
+#[tokio::test]
 async fn a_status_goes_to_every_checkpoint_of_an_attempt_and_its_location_is_that_of_the_newest() {
     let app = ready().await;
     let receipt = app.submit(7, "Sofia Marek", json!({ "course_key": samples::COURSE, "checkpoint": samples::USAGE })).await;

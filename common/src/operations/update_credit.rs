@@ -14,7 +14,7 @@ use crate::{
         credit::{REVERIFICATION, RequirementStatus},
         ids::{CheckpointId, ReceiptId, UserId},
     },
-    store::{Db, checkpoints, credit as rows, jobs::Lease},
+    store::{Db, checkpoints, credit as rows, jobs::Lease, skips},
 };
 
 /// Brings a requirement up to date.
@@ -39,6 +39,11 @@ pub async fn update(
         tx.commit().await?;
         return Ok(CreditUpdated::NotRequired);
     };
+    if skips::find_at(&mut tx, user, checkpoint).await?.is_some_and(|skipped_at| skipped_at >= latest.at) {
+        // The opt-out came after the verdict and has declined the requirement already.
+        tx.commit().await?;
+        return Ok(CreditUpdated::Kept);
+    }
     let (status, reason) = match latest.status {
         CheckpointStatus::Approved => (RequirementStatus::Satisfied, json!({})),
         // The reason is the JSON text itself, as a string. Source: reference 7.1.

@@ -93,6 +93,7 @@ pub(crate) async fn append_to_linked(conn: &mut Connection, row: StatusRow) -> R
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Latest {
     pub(crate) status: CheckpointStatus,
+    pub(crate) at: DateTime<Utc>,
     pub(crate) error_msg: String,
 }
 
@@ -104,7 +105,7 @@ pub(crate) async fn latest_verdict(
 ) -> Result<Option<Latest>, StoreError> {
     let row = sqlx::query!(
         r#"
-        SELECT checkpoint_statuses.status, attempts.error_msg
+        SELECT checkpoint_statuses.status, checkpoint_statuses.at, attempts.error_msg
         FROM checkpoint_statuses
         JOIN attempts ON attempts.id = checkpoint_statuses.attempt_id
         WHERE checkpoint_statuses.user_id = $1 AND checkpoint_id = $2
@@ -119,7 +120,7 @@ pub(crate) async fn latest_verdict(
     .await?;
     row.map(|row| {
         let status = status_of(&row.status)?;
-        Ok(Latest { status, error_msg: row.error_msg })
+        Ok(Latest { status, at: row.at, error_msg: row.error_msg })
     })
     .transpose()
 }

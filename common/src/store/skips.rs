@@ -42,3 +42,18 @@ pub(crate) async fn delete(conn: &mut Connection, user: UserId, course: &CourseK
     .await?;
     Ok(checkpoint.map(CheckpointId))
 }
+
+/// When a learner opted out at a checkpoint (UTC), if they did.
+pub(crate) async fn find_at(
+    conn: &mut Connection,
+    user: UserId,
+    checkpoint: CheckpointId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT created_at FROM skipped_reverifications WHERE user_id = $1 AND checkpoint_id = $2",
+        user.0,
+        checkpoint.0
+    )
+    .fetch_optional(conn)
+    .await?)
+}
