@@ -238,6 +238,17 @@ async fn an_opt_out_outlasts_the_job_of_a_verdict_before_it_and_not_that_of_one_
 }
 
 #[tokio::test]
+async fn an_opt_out_that_is_taken_back_after_credit_was_asked_for_leaves_the_requirement_as_it_is() {
+    let app = ready().await;
+    assert_eq!(call(&app, Method::PUT, &at(7, "skips", samples::USAGE)).await, 204);
+    app.put(&format!("{}/requests/u", course(7, "credit")), &json!({ "status": "pending" })).await;
+    assert_eq!(call(&app, Method::DELETE, &at(7, "skips", samples::USAGE)).await, 204);
+    assert_eq!(app.get(&course(7, "credit")).await["requirements"][0]["status"], "declined");
+    assert_eq!(app.count("SELECT count(*) FROM skipped_reverifications").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'update_credit_requirement'").await, 0);
+}
+
+#[tokio::test]
 async fn a_status_goes_to_every_checkpoint_of_an_attempt_and_its_location_is_that_of_the_newest() {
     let app = ready().await;
     let receipt = app.submit(7, "Sofia Marek", json!({ "course_key": samples::COURSE, "checkpoint": samples::USAGE })).await;

@@ -14,7 +14,7 @@ use crate::{
         ids::{CheckpointId, UserId},
         keys::{CourseKey, UsageKey},
     },
-    store::{Connection, Db, StoreError, checkpoints, courses, credit, jobs, skips, users},
+    store::{Connection, Db, StoreError, checkpoints, courses, credit, credit_requests, jobs, skips, users},
 };
 
 /// Keeps an opt-out, said at a checkpoint; the checkpoint's requirement is declined. A second one in the same
@@ -44,7 +44,7 @@ pub async fn put(db: &Db, user: UserId, course: &CourseKey, usage: &UsageKey, no
 }
 
 /// Takes an opt-out back, at whichever checkpoint of the course it was said. A requirement that it declined
-/// has no status then, or the one of the newest verdict there.
+/// has no status then, or the one of the newest verdict there; it stays declined once the learner has asked for credit.
 ///
 /// # Errors
 ///
@@ -68,6 +68,9 @@ async fn undo_decline(
     let Some((_, usage)) = checkpoints::place(conn, checkpoint).await? else { return Ok(()) };
     let target = Target { user, course, namespace: REVERIFICATION, name: &usage };
     let Some(id) = set_requirement::lock_and_find(conn, &target).await? else { return Ok(()) };
+    if credit_requests::exists(conn, course.as_str(), user).await? {
+        return Ok(());
+    }
     if credit::remove_status(conn, user, id, Some(RequirementStatus::Declined)).await? {
         jobs::insert(conn, &[Wish::from(Effect::UpdateCreditRequirement { user, checkpoint })], None).await?;
     }
