@@ -27,7 +27,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`ActRefused`], and nothing changed; what an open attempt needs is not dropped, since the sweep would bring it back.
+/// [`ActRefused`], and nothing changed; what an open attempt needs is not dropped, since the sweep would bring it back,
+/// and what ends an erasure is not, since nothing would.
 pub async fn remove(db: &Db, id: JobId, order: &Order, now: DateTime<Utc>) -> Result<(), ActRefused> {
     let mut tx = db.begin().await?;
     let job = job_acts::find_and_lock(&mut tx, id).await?.ok_or(ActRefused::Unknown("job"))?;
@@ -45,13 +46,13 @@ pub async fn remove(db: &Db, id: JobId, order: &Order, now: DateTime<Utc>) -> Re
                 return Err(ActRefused::NeededByRetry(retry.to_string()));
             }
         }
-        Some(Effect::ApplyVendorResult { callback }) => callbacks::settle(&mut tx, callback, "dropped", now).await?,
         Some(Effect::EraseLearner { erasure }) => {
             let needs = erasures::find(&mut tx, erasure).await?.filter(|erasure| erasure.finished_at.is_none());
             if needs.is_some() {
                 return Err(ActRefused::NeededByErasure(erasure.to_string()));
             }
         }
+        Some(Effect::ApplyVendorResult { callback }) => callbacks::settle(&mut tx, callback, "dropped", now).await?,
         _ => {}
     }
     job_acts::remove_dead(&mut tx, id).await?;
@@ -77,7 +78,7 @@ async fn tell(conn: &mut Connection, id: JobId, job: &LockedJob, order: &Order, 
         let note = Note { at: now, actor: &order.actor, kind: "job_dropped", to: None, detail: &order.reason };
         events::append_each(conn, &[receipt.0], &note).await?;
     }
-    let detail = json!({ "queue": job.queue, "kind": job.kind, "receipt": job.subject });
+    let detail = json!({ "queue": job.queue, "kind": job.kind, "receipt": job.subject, "user_id": job.args.get("user") });
     let target = id.to_string();
     operator_actions::append(conn, &Action { at: now, order, action: "job.drop", target: &target, detail }).await?;
     Ok(())

@@ -32,7 +32,7 @@ pub async fn retry(db: &Db, id: JobId, order: &Order, now: DateTime<Utc>) -> Res
         let note = Note { at: now, actor: &order.actor, kind: "retried_by_hand", to: None, detail: &order.reason };
         events::append_each(&mut tx, &[receipt.0], &note).await?;
     }
-    let detail = json!({ "queue": job.queue, "kind": job.kind, "receipt": job.subject });
+    let detail = json!({ "queue": job.queue, "kind": job.kind, "receipt": job.subject, "user_id": job.args.get("user") });
     let target = id.to_string();
     operator_actions::append(&mut tx, &Action { at: now, order, action: "job.retry", target: &target, detail }).await?;
     tx.commit().await?;

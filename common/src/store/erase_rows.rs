@@ -169,5 +169,42 @@ pub(crate) async fn empty_learner(conn: &mut Connection, user: UserId) -> Result
     counts.add(Kind::Payers, done.rows_affected());
     let done = sqlx::query!("DELETE FROM submission_keys WHERE caller = $1", format!("user:{id}")).execute(&mut *conn).await?;
     counts.add(Kind::SubmissionKeys, done.rows_affected());
+    counts.add(Kind::Audit, empty_reasons_beside(conn, user).await?);
     Ok(counts)
+}
+
+/// What operators wrote of a learner's jobs, and of bulk retries that name the learner or one of their attempts.
+async fn empty_reasons_beside(conn: &mut Connection, user: UserId) -> Result<u64, StoreError> {
+    let jobs = sqlx::query!(
+        r#"
+        UPDATE operator_actions SET reason = 'erased'
+        WHERE action IN ('job.retry', 'job.drop') AND reason <> 'erased'
+          AND (detail ->> 'receipt' IN (SELECT receipt_id::text FROM attempts WHERE user_id = $1)
+               OR detail ->> 'user_id' = $1::bigint::text)
+        "#,
+        user.0
+    )
+    .execute(&mut *conn)
+    .await?;
+    let retries = sqlx::query!(
+        r#"
+        WITH naming AS (
+            SELECT id, reason FROM retries
+            WHERE filter ->> 'user_id' = $1::bigint::text
+               OR filter -> 'receipts' ?| ARRAY (SELECT receipt_id::text FROM attempts WHERE user_id = $1)
+        ), emptied AS (
+            UPDATE retries SET reason = 'erased' FROM naming WHERE retries.id = naming.id AND retries.reason <> 'erased'
+            RETURNING retries.id
+        ), told AS (
+            UPDATE operator_actions SET reason = 'erased'
+            FROM naming WHERE target = naming.id::text AND operator_actions.reason <> 'erased'
+            RETURNING operator_actions.id
+        )
+        SELECT (SELECT count(*) FROM emptied) + (SELECT count(*) FROM told) AS "count!"
+        "#,
+        user.0
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(jobs.rows_affected() + u64::try_from(retries.count).unwrap_or_default())
 }

@@ -101,6 +101,10 @@ pub(super) async fn plant(app: &TestApp, user: i64) -> [String; 2] {
         "INSERT INTO vendor_callbacks (event_key, outcome, received_at, vendor, receipt, verdict, signature_valid, body_sealed)
          SELECT 'o' || receipt_id::text::bytea, 'orphan', now(), 'sealed', receipt_id::text, 'M', true, 'M' FROM attempts WHERE user_id = U",
         "INSERT INTO operator_actions (at, actor, action, target, reason) SELECT now(), 'ann', 'attempt.retry', receipt_id::text, 'M' FROM attempts WHERE user_id = U",
+        "INSERT INTO operator_actions (at, actor, action, target, reason, detail)
+         SELECT now(), 'ann', 'job.drop', '1', 'M', jsonb_build_object('receipt', receipt_id) FROM attempts WHERE user_id = U",
+        "INSERT INTO retries (id, status, filter, rate, reason, created_by, created_at, total)
+         SELECT gen_random_uuid(), 'done', jsonb_build_object('user_id', U, 'state', 'dead'), 1, 'M', 'ann', now(), 1",
         "INSERT INTO analytics_events (user_id, name, properties, message_id, at) VALUES (U, 'a', '{\"name\": \"M\"}', gen_random_uuid(), now())",
         "INSERT INTO flow_choices (user_id, course_key, contribution, updated_at) SELECT U, course_key, 'M', now() FROM courses",
         "INSERT INTO orders (user_id, status, currency, created_at, updated_at, billed_to) VALUES (U, 'purchased', 'eur', now(), now(), '{\"city\": \"M\"}')",
@@ -117,7 +121,7 @@ pub(super) async fn plant(app: &TestApp, user: i64) -> [String; 2] {
 /// What a planted learner's receipt says, however often the erasure was cut off.
 fn expected() -> Value {
     json!({ "uploads": 2, "faces": 1, "id_photos": 1, "attempt_details": 2, "former_names": 2, "callbacks": 4, "profiles": 2,
-            "credit_reasons": 1, "credit_applications": 1, "payers": 1, "drafts": 1, "events": 1, "submission_keys": 2, "audit": 2 })
+            "credit_reasons": 1, "credit_applications": 1, "payers": 1, "drafts": 1, "events": 1, "submission_keys": 2, "audit": 5 })
 }
 
 fn erased(document: &Value) -> Value {

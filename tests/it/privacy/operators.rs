@@ -1,10 +1,10 @@
 //! What operators do about a learner who is erased, and what they wrote of them before.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vouch_tests::TestApp;
 
-use super::erasure::{ask, ask_well, plant, run_once, shown};
-use crate::acting::{delete, everything};
+use super::erasure::{ask, ask_well, dump, plant, run_once, shown};
+use crate::acting::{delete, everything, post};
 
 const JOB: &str = "SELECT count(*) FROM jobs WHERE kind = 'erase_learner'";
 
@@ -40,4 +40,38 @@ async fn an_erasure_without_a_job_gets_one_when_it_is_asked_for_again() {
     assert_eq!(shown(&app, erasure).await["status"], "done");
     assert_eq!(ask(&app, 7).await, first);
     assert_eq!(app.count(JOB).await, 0, "one that is done needs none");
+}
+
+#[tokio::test]
+async fn what_operators_wrote_of_a_learners_jobs_and_of_bulk_retries_that_name_them_is_emptied() {
+    const WHY: &str = "Ms Marek of ticket 99";
+    let app = TestApp::without_worker().await;
+    let [_, open] = plant(&app, 7).await;
+    let [_, other] = plant(&app, 8).await;
+    let kill = "UPDATE jobs SET dead_at = now() WHERE subject IS NOT NULL";
+    app.sql(kill).await;
+    let job = app.count(&format!("SELECT min(id) FROM jobs WHERE subject = '{open}'")).await;
+    assert_eq!(post(&app, &format!("jobs/{job}/retry"), &json!({ "reason": WHY })).await.0, 200);
+    app.sql(kill).await;
+    let mail = app.count("SELECT id FROM jobs WHERE subject IS NULL AND args ->> 'user' = '7'").await;
+    assert_eq!(delete(&app, &format!("jobs/{mail}?reason={}", WHY.replace(' ', "+"))).await.0, 204);
+    let start = async |filter: Value, why: &str| {
+        let (code, retry) = post(&app, "retries", &json!({ "filter": filter, "reason": why })).await;
+        assert_eq!(code, 202, "{retry}");
+        retry["id"].as_str().unwrap().to_owned()
+    };
+    let by_user = start(json!({ "state": "dead", "user_id": 7 }), WHY).await;
+    assert_eq!(delete(&app, &format!("retries/{by_user}?reason={}", WHY.replace(' ', "+"))).await.0, 200);
+    start(json!({ "state": "dead", "receipts": [open] }), WHY).await;
+    start(json!({ "state": "dead", "receipts": [other] }), "of somebody else").await;
+    let erasure = ask_well(&app, 7).await;
+    run_once(&app, &app.services(), erasure).await.unwrap();
+    let left = dump(&app).await;
+    assert!(!left.contains(WHY), "{:#?}", left.lines().filter(|line| line.contains(WHY)).collect::<Vec<_>>());
+    let others = "SELECT (SELECT count(*) FROM retries WHERE reason = 'of somebody else')
+                       + (SELECT count(*) FROM operator_actions WHERE reason = 'of somebody else')";
+    assert_eq!(app.count(others).await, 2);
+    let receipt: Value = serde_json::from_str(shown(&app, erasure).await["receipt"].as_str().unwrap()).unwrap();
+    // Five planted; a retried job and a dropped one; two bulk retries with how they began, and how one ended.
+    assert_eq!(receipt["erased"]["audit"], 5 + 2 + 2 + 3);
 }
