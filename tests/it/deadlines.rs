@@ -76,6 +76,19 @@ async fn every_change_has_a_line_with_who_did_it_and_a_repeat_has_none() {
 }
 
 #[tokio::test]
+async fn a_moment_that_is_finer_than_what_is_kept_is_the_same_when_it_is_pushed_again() {
+    for field in ["end", "verification_deadline"] {
+        let app = ready().await;
+        for _ in 0..2 {
+            app.put(&course(), &json!({ field: "2030-01-01T00:00:00.123456789Z" })).await;
+        }
+        let history = app.get(&format!("{}/deadline", course())).await["history"].as_array().unwrap().clone();
+        assert_eq!(history.len(), 1, "{field}: {history:?}");
+        assert_eq!(read(&app).await.0, json!("2030-01-01T00:00:00.123456Z"));
+    }
+}
+
+#[tokio::test]
 async fn a_deadline_before_the_earliest_upgrade_deadline_is_refused_whichever_is_pushed_last() {
     let app = ready().await;
     let modes = |expires_at: Value| json!([{ "slug": "verified", "min_price": 10, "currency": "USD", "expires_at": expires_at }, { "slug": "honor" }]);

@@ -1,6 +1,6 @@
 //! The documents that the learning platform pushes, and what they mean.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use poem_openapi::{
     Object,
     types::{Any, MaybeUndefined, ToJSON},
@@ -193,6 +193,11 @@ fn told<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     }
 }
 
+/// A moment as it is kept, to the microsecond, so that the same document says the same again.
+fn moment(value: MaybeUndefined<DateTime<Utc>>) -> Option<Option<DateTime<Utc>>> {
+    told(value).map(|at| at.map(|at| at.trunc_subsecs(6)))
+}
+
 /// A list of which null means empty.
 fn list<D, T>(field: &str, value: MaybeUndefined<Vec<D>>, read: impl Fn(D) -> Result<T, Fault>) -> Result<Option<Vec<T>>, Fault> {
     let Some(items) = told(value) else { return Ok(None) };
@@ -230,8 +235,8 @@ impl CourseDocument {
         Ok(CourseUpdate {
             display_name: self.display_name.map(|name| text("display_name", &name)).transpose()?,
             starts_at: told(self.start),
-            ends_at: told(self.end),
-            verification_deadline: told(self.verification_deadline),
+            ends_at: moment(self.end),
+            verification_deadline: moment(self.verification_deadline),
             modes: list("modes", self.modes, ModeDocument::into_mode)?,
             reverification_blocks: list("reverification_blocks", self.reverification_blocks, BlockDocument::into_block)?,
             credit,
