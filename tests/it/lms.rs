@@ -142,6 +142,18 @@ async fn a_country_is_told_once_in_one_list_and_what_is_absent_stays() {
 }
 
 #[tokio::test]
+async fn requirements_for_credit_are_the_same_only_with_the_same_namespace_and_name() {
+    let app = TestApp::without_worker().await;
+    app.put_course().await;
+    let requirement =
+        |namespace: &str, name: &str| json!({ "namespace": namespace, "name": name, "display_name": "x", "criteria": {} });
+    let both = |first, second| json!({ "credit": { "requirements": [first, second] } });
+    assert_eq!(push(&app, &both(requirement("a/b", "c"), requirement("a", "b/c"))).await, 204);
+    assert_eq!(app.count("SELECT count(*) FROM credit_requirements WHERE is_active").await, 2);
+    assert_eq!(push(&app, &both(requirement("a", "c"), requirement("a", "c"))).await, 400);
+}
+
+#[tokio::test]
 async fn a_text_that_postgres_cant_keep_is_refused_and_no_fault_of_ours() {
     let app = TestApp::without_worker().await;
     app.put_course().await;

@@ -204,9 +204,13 @@ impl CourseUpdate {
                 return Err(CourseFault::Empty(field));
             }
         }
-        let names: Vec<String> =
-            credit.requirements.iter().flatten().map(|item| format!("{}/{}", item.namespace, item.name)).collect();
-        once(names.iter().map(String::as_str))?;
+        let mut seen = HashSet::new();
+        for requirement in credit.requirements.iter().flatten() {
+            // The pair, for either may hold a slash.
+            if !seen.insert((&requirement.namespace, &requirement.name)) {
+                return Err(CourseFault::Twice(format!("{}/{}", requirement.namespace, requirement.name)));
+            }
+        }
         once(credit.providers.iter().flatten().map(|provider| provider.id.as_str()))
     }
 }
