@@ -142,6 +142,22 @@ async fn a_country_is_told_once_in_one_list_and_what_is_absent_stays() {
 }
 
 #[tokio::test]
+async fn the_country_of_a_learner_is_two_letters() {
+    let app = TestApp::without_worker().await;
+    let put = async |country: &str| {
+        let user = json!({ "username": "s", "email": "s@example.com", "full_name": "Sofia Marek", "country": country });
+        app.api(Method::PUT, "users/7").json(&user).send().await.unwrap().status().as_u16()
+    };
+    for bad in ["1!", "\u{e9}", "d", "deu"] {
+        assert_eq!(put(bad).await, 400, "{bad}");
+    }
+    assert_eq!(put("de").await, 204);
+    assert_eq!(app.count("SELECT count(*) FROM users WHERE country = 'DE'").await, 1);
+    assert_eq!(put("").await, 204, "none");
+    assert_eq!(app.count("SELECT count(*) FROM users WHERE country IS NULL").await, 1);
+}
+
+#[tokio::test]
 async fn requirements_for_credit_are_the_same_only_with_the_same_namespace_and_name() {
     let app = TestApp::without_worker().await;
     app.put_course().await;

@@ -210,17 +210,13 @@ fn list<D, T>(field: &str, value: MaybeUndefined<Vec<D>>, read: impl Fn(D) -> Re
 
 impl UserDocument {
     pub(super) fn into_user(self, id: UserId) -> Result<User, Fault> {
-        let country = optional("country", self.country)?;
-        if country.as_ref().is_some_and(|code| code.len() != 2) {
-            return Err(Fault::bad_request("country must be an ISO code of two letters."));
-        }
         Ok(User {
             id,
             username: text("username", &self.username)?,
             email: text("email", &self.email)?,
             full_name: text("full_name", &self.full_name)?,
             is_active: self.is_active,
-            country: country.map(|code| code.to_ascii_uppercase()),
+            country: optional("country", self.country)?.map(|code| read_country(&code)).transpose()?,
         })
     }
 }
