@@ -241,6 +241,19 @@ async fn a_page_reports_what_is_on_the_list_for_who_is_signed_in() {
 }
 
 #[tokio::test]
+async fn who_has_too_many_events_waiting_is_told_when_to_report_again() {
+    let (app, _service) = ready().await;
+    app.sql(
+        "INSERT INTO analytics_events (user_id, name, properties, message_id, at)
+         SELECT 7, 'a', '{}', gen_random_uuid(), now() FROM generate_series(1, 1000)",
+    )
+    .await;
+    let url = format!("{}/verify_student/events/", app.url);
+    let answer = app.client.post(url).bearer_auth(app.token(7)).json(&json!({ "name": "intro_step" })).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (429, "60"));
+}
+
+#[tokio::test]
 async fn without_a_key_nothing_is_kept_and_nothing_sent() {
     let app = TestApp::without_worker().await;
     app.submit(7, "Sofia Marek", json!({})).await;

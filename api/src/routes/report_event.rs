@@ -17,6 +17,8 @@ use crate::{
 
 /// Largest request.
 const BODY_BYTES_MAX: usize = 2 * 1024;
+/// After how many seconds a learner of whom too many events wait may report again: they go when they are delivered.
+const RETRY_AFTER_SECONDS: u64 = 60;
 
 #[derive(Deserialize)]
 struct Report {
@@ -41,8 +43,6 @@ pub(super) async fn report(request: &Request, learner: Learner, body: Body, stat
             Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
         }
         Reported::UnknownLearner => Err(Fault::bad_request("No profile found for user")),
-        Reported::TooMany => {
-            Err(Fault::Refused(StatusCode::TOO_MANY_REQUESTS, "Too many events wait. Please try again later.".to_owned()))
-        }
+        Reported::TooMany => Err(Fault::TooMany(RETRY_AFTER_SECONDS)),
     }
 }
