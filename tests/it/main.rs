@@ -25,6 +25,7 @@ mod lms;
 mod lost_uploads;
 mod metrics;
 mod migrations;
+mod overtaken_mails;
 mod pay_and_verify;
 mod payment;
 mod photos;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    attempt::Status,
     checkpoint::Outcome,
     event::EventName,
     ids::{CallbackId, CheckpointId, ErasureId, ReceiptId, RetryId, UserId},
@@ -95,6 +96,18 @@ impl MailTemplate {
             Self::CreditEligible => "credit_eligible",
             Self::ReverificationStatus(_) => "reverification_status",
             Self::VerificationExpired => "verification_expired",
+        }
+    }
+
+    /// Whether what the mail tells of an attempt still holds when the attempt stands there.
+    #[must_use]
+    pub const fn holds(self, status: Status) -> bool {
+        match self {
+            Self::Approved | Self::ReverificationStatus(Outcome::Approved) => matches!(status, Status::Approved),
+            Self::Denied | Self::ReverificationStatus(Outcome::Denied) => matches!(status, Status::Denied),
+            // It is sent again meanwhile, which brings no verdict yet.
+            Self::ReverificationStatus(Outcome::Error) => !status.is_terminal(),
+            Self::PhotosReceived | Self::CreditEligible | Self::VerificationExpired => true,
         }
     }
 }
@@ -305,6 +318,25 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn a_mail_about_a_verdict_holds_while_the_verdict_does_and_one_about_a_failure_until_there_is_one() {
+        use Status::{Approved, Created, Denied, MustRetry, Ready, Submitted};
+        for (template, holding) in [
+            (MailTemplate::Approved, &[Approved][..]),
+            (MailTemplate::ReverificationStatus(Outcome::Approved), &[Approved]),
+            (MailTemplate::Denied, &[Denied]),
+            (MailTemplate::ReverificationStatus(Outcome::Denied), &[Denied]),
+            (MailTemplate::ReverificationStatus(Outcome::Error), &[Created, Ready, Submitted, MustRetry]),
+            (MailTemplate::PhotosReceived, &Status::ALL),
+            (MailTemplate::CreditEligible, &Status::ALL),
+            (MailTemplate::VerificationExpired, &Status::ALL),
+        ] {
+            for status in Status::ALL {
+                assert_eq!(template.holds(status), holding.contains(&status), "{template:?} of an attempt that is {status}");
+            }
+        }
+    }
 
     fn samples() -> Vec<Effect> {
         let receipt = ReceiptId(Uuid::from_u128(7));

@@ -71,7 +71,8 @@ pub struct WhichMail<'a> {
 ///
 /// # Errors
 ///
-/// [`OperationError::Missing`] when the learner or the attempt does not exist.
+/// [`OperationError::Missing`] when the learner or the attempt does not exist; [`OperationError::Refused`] when what the
+/// mail would tell holds no more: do not send it.
 pub async fn load(db: &Db, which: WhichMail<'_>, days_good_for: u32, now: DateTime<Utc>) -> Result<MailFacts, OperationError> {
     repeat!(db, conn => read(conn, &which, days_good_for, now).await)
 }
@@ -90,6 +91,9 @@ async fn read(
         Some(receipt) => Some(attempts::find(conn, receipt).await?.ok_or(OperationError::Missing("attempt"))?),
         None => None,
     };
+    if let Some(attempt) = attempt.as_ref().filter(|attempt| !which.template.holds(attempt.status)) {
+        return Err(OperationError::Refused(attempt.status));
+    }
     let (mut course_name, mut providers) = (None, None);
     if let Some(course) = which.course {
         course_name = courses::find_name(conn, course).await?;

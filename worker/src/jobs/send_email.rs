@@ -3,7 +3,7 @@
 //! - **Safe to repeat because**: the `Message-ID` is made from the job's id, so a mail that is sent twice is recognised as one.
 //! - **Limits**: 45 s.
 //! - **Retries when**: the mail server is away, slow, or refuses for now or for good.
-//! - **Gives up when, and then**: the address is none, or the tries are used up; the verdict stands all the same, and an operator may retry.
+//! - **Gives up when, and then**: the address is none, or the tries are used up; the verdict stands all the same, and an operator may retry. A mail about a verdict that was overtaken is not sent.
 //! - **Personal data**: name and address go to the mail server, and nowhere else.
 
 use std::time::Duration;
