@@ -148,6 +148,8 @@ problems! {
         TimedOut = 408,
         /// It stands where this does not fit.
         Conflict = 409,
+        /// It speaks of a learner who was erased.
+        Gone = 410,
         /// It is too large.
         TooLarge = 413,
         /// It is no JSON.

@@ -15,10 +15,11 @@ use crate::{
         operator::Order,
     },
     store::{
-        Db,
+        Db, StoreError,
         attempts::{self, Change},
         job_acts,
         operator_actions::{self, Action},
+        users,
     },
 };
 
@@ -43,7 +44,7 @@ pub enum Decision {
 ///
 /// # Errors
 ///
-/// [`ActRefused`], and nothing changed.
+/// [`ActRefused`], and nothing changed; so for the attempt of a learner who was erased.
 pub async fn decide(
     db: &Db,
     receipt: ReceiptId,
@@ -58,6 +59,10 @@ pub async fn decide(
     };
     let mut tx = db.begin().await?;
     let attempt = attempts::find_and_lock(&mut tx, receipt).await?.ok_or(ActRefused::Unknown("attempt"))?;
+    // An erasure that begins now waits for the end of this, and then empties what is written here.
+    if users::is_erased(&mut tx, attempt.user).await? {
+        return Err(StoreError::Erased.into());
+    }
     let Step::To(status) = step.step(attempt.status) else { return Err(undecidable(step, attempt.status)) };
     // Before the new mails are written: what is not sent yet tells of what holds no more.
     let removed = job_acts::remove_obsolete(&mut tx, receipt).await?;

@@ -9,6 +9,27 @@ use crate::acting::{delete, everything, post};
 const JOB: &str = "SELECT count(*) FROM jobs WHERE kind = 'erase_learner'";
 
 #[tokio::test]
+async fn no_operator_decides_an_attempt_of_an_erased_learner() {
+    let app = TestApp::without_worker().await;
+    let receipts = plant(&app, 7).await;
+    let erasure = ask_well(&app, 7).await;
+    for is_done in [false, true] {
+        if is_done {
+            run_once(&app, &app.services(), erasure).await.unwrap();
+        }
+        let before = everything(&app).await;
+        for receipt in &receipts {
+            for act in ["approve", "deny"] {
+                let (code, answer) = post(&app, &format!("attempts/{receipt}/{act}"), &json!({ "reason": "an appeal" })).await;
+                assert_eq!(code, 410, "{act}: {answer}");
+                assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
+            }
+        }
+        assert_eq!(everything(&app).await, before);
+    }
+}
+
+#[tokio::test]
 async fn the_job_of_an_erasure_that_is_not_done_can_not_be_dropped() {
     let app = TestApp::without_worker().await;
     plant(&app, 7).await;
