@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
+use vouch_common::operations::api_keys;
 use vouch_tests::TestApp;
 
 use crate::{
@@ -186,4 +187,24 @@ async fn the_same_key_answers_the_same_bulk_retry_even_when_it_is_over_and_anoth
     assert_eq!((code, &again["id"], &again["status"]), (202, &first["id"], &json!("done")));
     assert_eq!(send(&all_dead(51)).await.0, 422);
     assert_eq!(everything(&app).await, before);
+}
+
+#[tokio::test]
+async fn two_keys_of_one_name_are_two_callers() {
+    let app = TestApp::without_worker().await;
+    refused_attempts(&app, 2).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let made = api_keys::create(app.services().db(), "ann", &["admin".to_owned()], None, app.now()).await.unwrap();
+        let key = String::from_utf8_lossy(made.expose()).into_owned();
+        let url = format!("{}/api/v1/retries", app.url);
+        let request = app.client.post(url).bearer_auth(key).header("Idempotency-Key", "night-shift-1").json(&all_dead(50));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        let retry: Value = answer.json().await.unwrap();
+        run(&app, &retry).await;
+        app.sql("UPDATE jobs SET dead_at = now()").await;
+        ids.push(retry["id"].clone());
+    }
+    assert_ne!(ids[0], ids[1]);
 }

@@ -21,6 +21,14 @@ pub struct Caller {
     pub scopes: Vec<String>,
 }
 
+impl Caller {
+    /// Whose `Idempotency-Key`s they are: two keys of one name are two callers.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        self.id.map_or_else(|| "bootstrap".to_owned(), |id| format!("key:{id}"))
+    }
+}
+
 /// What a key may do, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

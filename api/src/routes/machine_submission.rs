@@ -16,10 +16,7 @@ use vouch_common::{
 
 use super::{answers::SubmitProblem, submission};
 use crate::{
-    extract::{
-        api_key::{Caller, LmsWriter},
-        idempotency_key,
-    },
+    extract::{api_key::LmsWriter, idempotency_key},
     state::AppState,
 };
 
@@ -101,7 +98,7 @@ impl MachineSubmissions {
     ) -> Result<Accepted, SubmitProblem> {
         let (user_id, submission) = body.into_submission();
         let who = Submitter { user: UserId(user_id), profile: None };
-        let key = idempotency_key::read(request)?.map(|text| (caller(&key.0), text));
+        let key = idempotency_key::read(request)?.map(|text| (key.0.owner(), text));
         let taken = submission::take(state.0, &who, submission, key).await?;
         let base = state.settings().public_url.as_str().trim_end_matches('/');
         Ok(Accepted::Done(Json(SubmissionAnswer {
@@ -109,11 +106,6 @@ impl MachineSubmissions {
             status_url: format!("{base}/api/v1/attempts/{}", taken.receipt),
         })))
     }
-}
-
-/// Whose `Idempotency-Key` it is: two keys of one name are two callers.
-fn caller(key: &Caller) -> String {
-    key.id.map_or_else(|| "bootstrap".to_owned(), |id| format!("key:{id}"))
 }
 
 impl SubmissionRequest {

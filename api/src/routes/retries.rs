@@ -185,8 +185,8 @@ impl Retries {
             return Ok(Started::Preview(Json(preview_answer(preview, rate))));
         }
         let order = order(&key, asked.reason.as_deref())?;
-        let idempotency_key = idempotency_key::read(request)?;
-        let new = ToStart { filter: &filter, rate, key: idempotency_key.as_deref() };
+        let (caller, idempotency_key) = (key.0.owner(), idempotency_key::read(request)?);
+        let new = ToStart { filter: &filter, rate, key: idempotency_key.as_deref().map(|named| (caller.as_str(), named)) };
         let retry = start_retry::start(state.db(), new, &order, state.now()).await.map_err(Fault::from)?;
         told(&state, &order, "retries.start", &retry.id.to_string());
         Ok(Started::Running(Json(answer(retry))))

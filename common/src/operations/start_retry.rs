@@ -56,8 +56,8 @@ pub struct ToStart<'a> {
     pub filter: &'a RetryFilter,
     /// How fast.
     pub rate: Rate,
-    /// The caller's name for the request, if it has one.
-    pub key: Option<&'a str>,
+    /// The caller and its name for the request, if it has one. Two keys of one name are two callers.
+    pub key: Option<(&'a str, &'a str)>,
 }
 
 /// Starts a bulk retry: the set, the job that goes through it and the audit are written, or nothing.
@@ -73,8 +73,8 @@ pub async fn start(db: &Db, new: ToStart<'_>, order: &Order, now: DateTime<Utc>)
     let digest = digest(&filter, new.rate, order);
     let mut tx = db.begin().await?;
     retries::lock_starts(&mut tx).await?;
-    if let Some(key) = new.key
-        && let Some((used_for, id)) = retries::find_key(&mut tx, &order.actor, key).await?
+    if let Some((caller, key)) = new.key
+        && let Some((used_for, id)) = retries::find_key(&mut tx, caller, key).await?
     {
         let same = if used_for == digest { retries::find(&mut tx, id).await? } else { None };
         return same.ok_or(ActRefused::KeyUsed);
@@ -84,7 +84,7 @@ pub async fn start(db: &Db, new: ToStart<'_>, order: &Order, now: DateTime<Utc>)
         None => freeze(&mut tx, new, filter, order, now).await?,
     };
     if let Some(key) = new.key {
-        retries::insert_key(&mut tx, (&order.actor, key), (&digest, RetryId(retry.id)), now).await?;
+        retries::insert_key(&mut tx, key, (&digest, RetryId(retry.id)), now).await?;
     }
     tx.commit().await?;
     Ok(retry)
