@@ -57,6 +57,54 @@ async fn json_forms_and_binary_parts_are_all_accepted() {
 }
 
 #[tokio::test]
+async fn a_part_is_a_photo_or_a_data_url_by_what_it_holds_on_both_ways_in() {
+    let app = TestApp::without_worker().await;
+    app.put_user(5, "Sofia Marek").await;
+    let learners = app.client.post(format!("{}/verify_student/submit-photos/", app.url)).bearer_auth(app.token(5));
+    let machines = app.api(reqwest::Method::POST, "attempts");
+    let bare = |name: &str| Part::bytes(samples::bytes(&format!("good/{name}")));
+    let typed = |name: &str| bare(name).mime_str("application/octet-stream").unwrap();
+    let url = |name: &str| Part::text(samples::good(name)).file_name("photo").mime_str("image/jpeg").unwrap();
+    let kinds: [(&str, &dyn Fn(&str) -> Part); 3] =
+        [("no file name", &bare), ("no image type", &typed), ("a data URL in a file", &url)];
+    for (what, part) in kinds {
+        for (way, wanted) in [(&learners, 200), (&machines, 202)] {
+            let form =
+                Form::new().text("user_id", "5").part("face_image", part("face.jpg")).part("photo_id_image", part("id.jpg"));
+            let (status, text) = answer(way.try_clone().unwrap().multipart(form).send().await.unwrap()).await;
+            assert_eq!(status, wanted, "{what}: {text}");
+        }
+    }
+    let text = Form::new().part("face_image", Part::text("a,b")).part("photo_id_image", bare("id.jpg"));
+    let refused = learners.try_clone().unwrap().multipart(text).send().await.unwrap();
+    assert_eq!(answer(refused).await, (400, "Image data is not valid.".to_owned()));
+}
+
+#[tokio::test]
+async fn a_field_that_was_sent_twice_is_refused_however_it_was_packed() {
+    let app = TestApp::without_worker().await;
+    app.put_user(7, "Sofia Marek").await;
+    let url = format!("{}/verify_student/submit-photos/", app.url);
+    let post = |kind: &str, body: String| app.client.post(&url).bearer_auth(app.token(7)).header("content-type", kind).body(body);
+    let whole = both().to_string();
+    for (field, again) in [("face_image", "\"x\""), ("photo_id_image", "null"), ("full_name", "\"A\",\"full_name\":\"B\"")] {
+        let body = format!("{},\"{field}\":{again}}}", whole.trim_end_matches('}'));
+        let refused = answer(post("application/json", body).send().await.unwrap()).await;
+        assert_eq!(refused, (400, format!("{field} was sent twice.")));
+    }
+    let form = "face_image=a&face_image=b".to_owned();
+    let refused = answer(post("application/x-www-form-urlencoded", form).send().await.unwrap()).await;
+    assert_eq!(refused, (400, "face_image was sent twice.".to_owned()));
+    nothing_was_stored(&app).await;
+    let order = app.client.post(format!("{}/verify_student/create_order/", app.url)).bearer_auth(app.token(7));
+    let twice = r#"{"course_id":null,"course_id":"course-v1:a+b+c"}"#;
+    let refused = answer(order.header("content-type", "application/json").body(twice).send().await.unwrap()).await;
+    assert_eq!(refused, (400, "course_id was sent twice.".to_owned()));
+    let unknown = format!("{},\"other\":1,\"other\":2}}", whole.trim_end_matches('}'));
+    receipt(&post("application/json", unknown).send().await.unwrap());
+}
+
+#[tokio::test]
 async fn each_refusal_has_its_text_and_nothing_is_kept() {
     let app = TestApp::without_worker().await;
     app.put_user(7, "Sofia Marek").await;

@@ -6,7 +6,11 @@ use bytes::Bytes;
 use poem::{Body, FromRequest, Request, RequestBody, web::Multipart};
 use serde_json::Value;
 
-use super::{body, form_kind::FormKind};
+use super::{
+    body,
+    form_kind::FormKind,
+    json_members::{self, Member},
+};
 use crate::error::Fault;
 
 /// Largest form of texts: far more than any of ours has.
@@ -67,12 +71,11 @@ impl Fields {
 
     /// Numbers are read as they are written; null is absent.
     fn from_json(bytes: &[u8]) -> Result<Self, Fault> {
-        let document = serde_json::from_slice(bytes).map_err(|_| Fault::bad_request("The request is not valid JSON."))?;
-        let Value::Object(members) = document else {
-            return Err(Fault::bad_request("The request must be a JSON object."));
-        };
         let mut fields = Self::default();
-        for (name, value) in members {
+        for Member { name, value, is_repeated } in json_members::read(bytes)? {
+            if is_repeated {
+                fields.twice.insert(name.clone());
+            }
             match value {
                 Value::String(text) => fields.add(name, text)?,
                 Value::Number(number) => fields.add(name, number.to_string())?,

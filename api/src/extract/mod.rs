@@ -8,6 +8,7 @@ pub mod csrf;
 pub mod fields;
 pub mod form_kind;
 pub mod idempotency_key;
+mod json_members;
 pub mod learner;
 pub mod submission_form;
 pub mod token;

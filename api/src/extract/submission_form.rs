@@ -5,7 +5,11 @@ use poem::{Body, FromRequest, Request, RequestBody, web::Multipart};
 use serde_json::Value;
 use vouch_common::domain::submission::{SentPhoto, Submission};
 
-use super::{body, csrf, form_kind::FormKind};
+use super::{
+    body, csrf,
+    form_kind::FormKind,
+    json_members::{self, Member},
+};
 use crate::error::Fault;
 
 /// Largest request: two photos in base64 with room for the rest.
@@ -44,18 +48,14 @@ impl SubmissionForm {
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, Fault> {
-        let document = serde_json::from_slice(bytes).map_err(|_| Fault::bad_request("The request is not valid JSON."))?;
-        let Value::Object(fields) = document else {
-            return Err(Fault::bad_request("The request must be a JSON object."));
-        };
         let mut form = Self::default();
-        for (name, value) in fields {
+        for Member { name, value, is_repeated } in json_members::read(bytes)? {
+            let is_known = FIELDS.contains(&name.as_str()) || name == csrf::FIELD;
             match value {
+                _ if is_repeated && is_known => return Err(twice(&name)),
                 Value::Null => {}
                 Value::String(text) => form.set_text(&name, text)?,
-                _ if FIELDS.contains(&name.as_str()) => {
-                    return Err(Fault::bad_request(format!("{name} must be a string.")));
-                }
+                _ if is_known => return Err(Fault::bad_request(format!("{} must be a string.", field_name(&name)))),
                 _ => {}
             }
         }
@@ -76,7 +76,8 @@ impl SubmissionForm {
                 // A file field in which nobody chose a file.
                 continue;
             }
-            if is_file && form.set_photo(&name, SentPhoto::Bytes(bytes.clone()))? {
+            if PHOTOS.contains(&name.as_str()) {
+                form.set_photo(&name, SentPhoto::of_part(bytes, is_file))?;
                 continue;
             }
             let text = String::from_utf8(bytes).map_err(|_| Fault::bad_request(format!("{} is not text.", field_name(&name))))?;
@@ -85,19 +86,15 @@ impl SubmissionForm {
         Ok(form)
     }
 
-    /// Sets a photo; `false` when the field is none.
-    fn set_photo(&mut self, name: &str, photo: SentPhoto) -> Result<bool, Fault> {
-        let slot = match name {
-            "face_image" => &mut self.submission.face_image,
-            "photo_id_image" => &mut self.submission.photo_id_image,
-            _ => return Ok(false),
-        };
-        if slot.replace(photo).is_some() { Err(twice(name)) } else { Ok(true) }
+    fn set_photo(&mut self, name: &str, photo: SentPhoto) -> Result<(), Fault> {
+        let is_face = name == FACE;
+        let slot = if is_face { &mut self.submission.face_image } else { &mut self.submission.photo_id_image };
+        if slot.replace(photo).is_some() { Err(twice(name)) } else { Ok(()) }
     }
 
     fn set_text(&mut self, name: &str, text: String) -> Result<(), Fault> {
         let slot = match name {
-            "face_image" | "photo_id_image" => return self.set_photo(name, SentPhoto::DataUrl(text)).map(|_| ()),
+            FACE | PHOTO_ID => return self.set_photo(name, SentPhoto::DataUrl(text)),
             "full_name" => &mut self.submission.full_name,
             "course_key" => &mut self.submission.course_key,
             "checkpoint" => &mut self.submission.checkpoint,
@@ -108,7 +105,10 @@ impl SubmissionForm {
     }
 }
 
-const FIELDS: [&str; 5] = ["face_image", "photo_id_image", "full_name", "course_key", "checkpoint"];
+const FACE: &str = "face_image";
+const PHOTO_ID: &str = "photo_id_image";
+const PHOTOS: [&str; 2] = [FACE, PHOTO_ID];
+const FIELDS: [&str; 5] = [FACE, PHOTO_ID, "full_name", "course_key", "checkpoint"];
 
 /// The name of a field that we know; others are not repeated to the caller.
 fn field_name(name: &str) -> &str {

@@ -117,19 +117,11 @@ impl SubmissionRequest {
                 (it.user_id, Submission { face_image, photo_id_image, full_name, course_key, checkpoint })
             }
             Self::Form(it) => {
+                let of_part = |part: Binary<Vec<u8>>| SentPhoto::of_part(part.0, true);
                 let [face_image, photo_id_image] = [it.face_image, it.photo_id_image].map(|photo| photo.map(of_part));
                 let (full_name, course_key, checkpoint) = (it.full_name, it.course_key, it.checkpoint);
                 (it.user_id.0, Submission { face_image, photo_id_image, full_name, course_key, checkpoint })
             }
         }
-    }
-}
-
-/// A part holds the photo itself, or a data URL.
-fn of_part(part: Binary<Vec<u8>>) -> SentPhoto {
-    match String::from_utf8(part.0) {
-        Ok(text) if text.starts_with("data:") => SentPhoto::DataUrl(text),
-        Ok(text) => SentPhoto::Bytes(text.into_bytes()),
-        Err(not_text) => SentPhoto::Bytes(not_text.into_bytes()),
     }
 }

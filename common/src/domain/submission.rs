@@ -33,6 +33,17 @@ pub enum SentPhoto {
 }
 
 impl SentPhoto {
+    /// What a part of a multipart form holds: text that begins with `data:` is a data URL whatever the part is called, and
+    /// what is no text is a photo. Other text is a photo where the part says that it is a file.
+    #[must_use]
+    pub fn of_part(bytes: Vec<u8>, is_file: bool) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) if !is_file || text.starts_with("data:") => Self::DataUrl(text),
+            Ok(text) => Self::Bytes(text.into_bytes()),
+            Err(not_text) => Self::Bytes(not_text.into_bytes()),
+        }
+    }
+
     /// What was sent, as it was sent.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
