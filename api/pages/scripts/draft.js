@@ -15,6 +15,7 @@ const draft = {
   photos: {},
   sendKey: newKey(),
   step: "",
+  typedName: "",
   isSent: false,
   name: [document.body.dataset.draftKey, page, facts.courseKey, facts.usageId || facts.checkpointLocation].join(" "),
   saving: Promise.resolve(),
@@ -32,6 +33,11 @@ const draft = {
       for (const [kind, { iv, sealed }] of Object.entries(found.photos)) {
         const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, found.secret, sealed);
         this.photos[kind] = new Blob([plain], { type: "image/jpeg" });
+      }
+      if (found.names) {
+        const { iv, sealed } = found.names;
+        const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, found.secret, sealed);
+        Object.assign(this, JSON.parse(new TextDecoder().decode(plain)));
       }
       Object.assign(this, { secret: found.secret, since: found.since, sendKey: found.sendKey, step: found.step });
     } catch {
@@ -60,14 +66,16 @@ const draft = {
   async write() {
     if (this.isSent) return;
     if (!this.secret) this.secret = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-    const photos = {};
-    for (const [kind, photo] of Object.entries(this.photos)) {
+    const seal = async (plain) => {
       const iv = crypto.getRandomValues(new Uint8Array(12));
-      photos[kind] = { iv, sealed: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.secret, await photo.arrayBuffer()) };
-    }
+      return { iv, sealed: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.secret, plain) };
+    };
+    const photos = {};
+    for (const [kind, photo] of Object.entries(this.photos)) photos[kind] = await seal(await photo.arrayBuffer());
     this.since ??= Date.now();
-    const { secret, since, sendKey, step } = this;
-    await inStore("readwrite", (store) => store.put({ secret, since, sendKey, step, photos }, this.name));
+    const { secret, since, sendKey, step, typedName, sentName } = this;
+    const names = await seal(new TextEncoder().encode(JSON.stringify({ typedName, sentName })));
+    await inStore("readwrite", (store) => store.put({ secret, since, sendKey, step, names, photos }, this.name));
   },
 
   /** The photos are sent: nothing of them stays here. */

@@ -115,11 +115,20 @@ async function startSteps() {
   const first = facts.currentStep || steps[0];
   if (steps.includes("face-photo-step")) await draft.load();
   steps.forEach(startStep);
+  showTypedName();
   const isResumed = first === "face-photo-step" && draft.hasPhotos() && draft.step;
   const begin = isResumed ? allowed(draft.step) : first;
   history.replaceState({ step: begin }, "");
   showStep(begin, { isMove: Boolean(isResumed) });
   addEventListener("popstate", ({ state }) => state?.step && showStep(state.step));
+}
+
+/** The name that was typed before a reload stands there again, to be seen. */
+function showTypedName() {
+  const field = find("#full-name");
+  if (!field || !draft.typedName) return;
+  field.value = draft.typedName;
+  field.closest("details").open = true;
 }
 
 // Buttons that were pressed before the page was left must work when somebody comes back to it.

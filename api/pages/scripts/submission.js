@@ -4,8 +4,13 @@ const RETRY_SECONDS = [1, 2, 4, 8, 15];
 const SEND_TIMEOUT_MS = 120_000;
 
 function newName() {
-  const typed = find("#full-name")?.value.trim() ?? "";
-  return typed === facts.fullName ? "" : typed;
+  const typed = typedName();
+  // What was sent is sent again, also when it is the learner's name by now: the answer may have been lost.
+  return typed === facts.fullName && typed !== draft.sentName ? "" : typed;
+}
+
+function typedName() {
+  return find("#full-name")?.value.trim() ?? "";
 }
 
 function submissionForm() {
@@ -73,8 +78,16 @@ async function submit(box, button, onSent) {
   progress.hidden = false;
   const name = newName();
   if (draft.sentName !== undefined && draft.sentName !== name) draft.sendKey = newKey();
-  draft.sentName = name;
-  const answer = await sendPatiently(box);
+  Object.assign(draft, { sentName: name, typedName: typedName() });
+  // After a reload the same is sent with the same key, and another name with another.
+  await draft.save();
+  let answer = await sendPatiently(box);
+  if (answer?.status === 422) {
+    // The key is that of another submission: this one needs its own.
+    draft.sendKey = newKey();
+    await draft.save();
+    answer = await sendPatiently(box);
+  }
   progress.hidden = true;
   hint(find(".hint", box), "");
   button.disabled = false;

@@ -45,6 +45,34 @@ async fn a_refusal_is_shown_in_the_servers_words_and_can_be_mended() {
 }
 
 #[tokio::test]
+async fn after_a_reload_the_same_name_has_the_same_key_and_another_name_another() {
+    let vouch = StandIn::start().await;
+    let lost = || Answer::Refused(500, "lost");
+    vouch.will_answer([lost(), lost(), Answer::Refused(422, "This Idempotency-Key was used for another submission.")]);
+    let browser = Browser::start(Camera::Absent, "en").await;
+    browser.open(&vouch.page("pay-and-verify")).await;
+    upload_both(&browser).await;
+    browser.press("#review-photos-step summary").await;
+    browser.see("#full-name").await.send_keys("Sofia").await.unwrap();
+    for more in ["", " Marek"] {
+        browser.press("#submit-photos:enabled").await;
+        browser.read("#review-photos-step .problem", "An error has occurred. Please try again later.").await;
+        browser.reload().await;
+        browser.see("#full-name").await.send_keys(more).await.unwrap();
+    }
+    browser.press("#submit-photos:enabled").await;
+    browser.see("#enrollment-confirmation-step").await;
+    vouch.submissions(|sent| {
+        let names: Vec<&[u8]> = sent.iter().map(|one| one.parts["full_name"].as_slice()).collect();
+        assert_eq!(names, [&b"Sofia"[..], b"Sofia", b"Sofia Marek", b"Sofia Marek"]);
+        assert_eq!(sent[0].key, sent[1].key);
+        assert_ne!(sent[1].key, sent[2].key, "another name is another submission");
+        assert_ne!(sent[2].key, sent[3].key, "a key that was used for another submission is replaced");
+    });
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_submission_that_gets_no_answer_is_sent_again_with_its_key() {
     let vouch = StandIn::start().await;
     vouch.will_answer([Answer::Refused(503, "busy")]);
