@@ -288,7 +288,9 @@ async fn learners_of_a_file_are_approved_and_who_is_passed_over_is_named() {
     let app = silent().await;
     let receipts = [submitted_attempt(&app, 1).await, submitted_attempt(&app, 2).await];
     let file = app.folder.path().join("users");
-    std::fs::write(&file, "1\n\n 2 \nsofia\n99\n").unwrap();
+    let expired = submitted_attempt(&app, 3).await;
+    app.sql("UPDATE attempts SET created_at = created_at - interval '366 days' WHERE user_id = 3").await;
+    std::fs::write(&file, "1\n\n 2 \nsofia\n99\n1\n02\n3\n").unwrap();
     let ended = act(&app, &["attempts", "approve", "--users-file", file.to_str().unwrap()]).await;
     assert_eq!(ended.code, 6, "{}", ended.err);
     for receipt in &receipts {
@@ -298,10 +300,12 @@ async fn learners_of_a_file_are_approved_and_who_is_passed_over_is_named() {
     for told in [
         "skipped sofia: it is no learner's number",
         "skipped 99: there is no such learner",
-        "2 approved, 0 approved before, 2 skipped, 0 failed",
+        &format!("skipped 3: attempt {expired} has expired"),
+        "2 approved, 0 approved before, 3 skipped, 0 failed",
     ] {
         assert!(ended.err.contains(told), "{told}: {}", ended.err);
     }
+    assert_eq!(app.attempt(&expired).await["status"], "submitted");
     std::fs::write(&file, "1\n2\n").unwrap();
     let again = act(&app, &["attempts", "approve", "--users-file", file.to_str().unwrap()]).await;
     assert!(again.err.contains("0 approved, 2 approved before"), "{}", again.err);

@@ -1,19 +1,20 @@
 //! `vouch attempts approve --users-file`: approves every open attempt of many learners. What
 //! `approve_id_verifications` did. Done again it passes over who is approved.
 
-use std::{fmt::Write, io::Read, path::Path};
+use std::{collections::HashSet, fmt::Write, io::Read, path::Path};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use vouch_common::clock::{Clock, SystemClock};
 
 use super::listing::next_cursor;
 use crate::{
     api::{PAGE_MAX, Query},
     failure::Failure,
     out::{Session, note, print},
-    show::{clean, color_of, items_at, number, text_at},
+    show::{clean, color_of, items_at, number, text_at, time_at},
 };
 
 /// Learners looked after at once.
@@ -23,8 +24,8 @@ const NAMED_MAX: usize = 50;
 
 /// What became of one line of the file.
 enum Outcome {
-    /// So many attempts were approved.
-    Approved(Vec<Value>),
+    /// These attempts were approved, and these open ones were left, since they have expired.
+    Approved(Vec<Value>, Vec<String>),
     /// Approved before; nothing to do.
     Already,
     /// Nothing to approve, and why.
@@ -38,6 +39,8 @@ enum Outcome {
 struct Summary {
     approved: usize,
     already: usize,
+    /// Expired attempts of learners who had others too.
+    left: Vec<String>,
     skipped: Vec<String>,
     failed: Vec<String>,
     stopped_by: Option<anyhow::Error>,
@@ -64,7 +67,7 @@ pub(super) async fn run(session: &Session, file: &Path, reason: &str) -> Result<
     summary.tell(lines.len())
 }
 
-/// The lines of the file that are not empty.
+/// The lines of the file that are not empty, each once: the same learner twice at once would get in their own way.
 pub(super) fn read(file: &Path) -> Result<Vec<String>> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
@@ -73,7 +76,10 @@ pub(super) fn read(file: &Path) -> Result<Vec<String>> {
         std::fs::read_to_string(file)
     };
     let text = text.with_context(|| format!("{} can't be read", file.display()))?;
-    let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut seen = HashSet::new();
+    let mut is_new = |line: &str| seen.insert(line.parse::<i64>().map_or_else(|_| line.to_owned(), |user| user.to_string()));
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && is_new(line));
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
     if lines.is_empty() {
         return Err(Failure::Refused(format!("{} is empty; it must hold one a line", file.display())).into());
     }
@@ -93,15 +99,21 @@ async fn one(session: &Session, line: &str, reason: &str) -> Outcome {
 async fn approve(session: &Session, user: i64, reason: &str) -> Result<Outcome> {
     let attempts = attempts_of(session, user).await?;
     let status = |attempt: &Value| text_at(attempt, "/status");
-    let mut approved = Vec::new();
+    let (mut approved, mut expired) = (Vec::new(), Vec::new());
     for attempt in attempts.iter().filter(|attempt| ["submitted", "must_retry"].contains(&status(attempt).as_str())) {
         let receipt = text_at(attempt, "/receipt_id");
+        let whole = session.api.get(&["attempts", &receipt], &Query::default()).await?;
+        if time_at(&whole, "/expires_at").is_some_and(|end| end < SystemClock.now()) {
+            expired.push(format!("attempt {receipt} has expired"));
+            continue;
+        }
         approved.push(session.api.post(&["attempts", &receipt, "approve"], &json!({ "reason": reason })).await?);
     }
     Ok(match attempts.first() {
-        _ if !approved.is_empty() => Outcome::Approved(approved),
+        _ if !approved.is_empty() => Outcome::Approved(approved, expired),
         None => Outcome::Skipped("there is no such learner, or no attempt".to_owned()),
         Some(_) if attempts.iter().any(|attempt| status(attempt) == "approved") => Outcome::Already,
+        Some(_) if !expired.is_empty() => Outcome::Skipped(expired.join(", ")),
         Some(newest) => Outcome::Skipped(format!("the newest attempt is {}", status(newest))),
     })
 }
@@ -123,8 +135,9 @@ async fn attempts_of(session: &Session, user: i64) -> Result<Vec<Value>> {
 impl Summary {
     fn add(&mut self, session: &Session, line: &str, outcome: Outcome) -> Result<()> {
         match outcome {
-            Outcome::Approved(answers) => {
+            Outcome::Approved(answers, expired) => {
                 self.approved += 1;
+                self.left.extend(expired.iter().map(|why| format!("{}: {why}", clean(line))));
                 for answer in &answers {
                     let look = session.look();
                     let status = text_at(answer, "/status");
@@ -146,7 +159,7 @@ impl Summary {
     }
 
     fn tell(self, total: usize) -> Result<()> {
-        for (what, named) in [("skipped", &self.skipped), ("failed", &self.failed)] {
+        for (what, named) in [("left", &self.left), ("skipped", &self.skipped), ("failed", &self.failed)] {
             for line in named.iter().take(NAMED_MAX) {
                 note(&format!("{what} {line}"));
             }
@@ -186,7 +199,7 @@ mod tests {
 
     fn code(approved: usize, already: usize, skipped: usize, failed: usize) -> u8 {
         let named = |count: usize| (0..count).map(|id| id.to_string()).collect();
-        let summary = Summary { approved, already, skipped: named(skipped), failed: named(failed), stopped_by: None };
+        let summary = Summary { approved, already, skipped: named(skipped), failed: named(failed), ..Summary::default() };
         summary.tell(approved + already + skipped + failed).err().map_or(0, |error| code_of(&error))
     }
 
