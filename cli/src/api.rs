@@ -40,9 +40,6 @@ pub struct Access {
         help_heading = "Every command"
     )]
     pub api_key: String,
-    /// The api's own document as JSON; of a list with --all one item a line
-    #[arg(long, global = true, help_heading = "Every command")]
-    pub json: bool,
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -183,7 +180,7 @@ mod tests {
 
     fn api(base: &str) -> Api {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let access = Access { api_url: parse_url(base).unwrap(), api_key: "vk_x".to_owned(), json: false };
+        let access = Access { api_url: parse_url(base).unwrap(), api_key: "vk_x".to_owned() };
         Api::new(&access).unwrap()
     }
 

@@ -32,6 +32,9 @@ pub struct Looks {
     /// Any value means no colour (no-color.org)
     #[arg(long, env = "NO_COLOR", hide = true, global = true)]
     no_color: Option<String>,
+    /// Results as JSON, as the api has them; of a list with --all one item a line
+    #[arg(long, global = true, help_heading = "Every command")]
+    pub json: bool,
 }
 
 impl Looks {
@@ -41,6 +44,15 @@ impl Looks {
             ColorChoice::Never => false,
             ColorChoice::Auto => is_terminal && self.no_color.as_deref().unwrap_or_default().is_empty(),
         }
+    }
+
+    /// Tells a document: as it is, or as people read it.
+    ///
+    /// # Errors
+    ///
+    /// When nobody reads any more.
+    pub fn tell(&self, document: &Value, show: impl FnOnce(&Value, &Look) -> String) -> Result<()> {
+        if self.json { print(&format!("{document:#}\n")) } else { print(&show(document, &self.of_stdout())) }
     }
 
     /// Standard output as it is now: a terminal with its width, or a pipe.
@@ -69,7 +81,7 @@ impl Session {
     ///
     /// When there is no key.
     pub fn open(access: &Access, looks: &Looks) -> Result<Self> {
-        Ok(Self { api: Api::new(access)?, is_json: access.json, looks: looks.clone() })
+        Ok(Self { api: Api::new(access)?, is_json: looks.json, looks: looks.clone() })
     }
 
     /// How results look at this moment.
@@ -84,7 +96,7 @@ impl Session {
     ///
     /// When nobody reads any more.
     pub fn tell(&self, document: &Value, show: impl FnOnce(&Value, &Look) -> String) -> Result<()> {
-        if self.is_json { print(&format!("{document:#}\n")) } else { print(&show(document, &self.look())) }
+        self.looks.tell(document, show)
     }
 
     /// Tells one document of a series: on one line as JSON, or as people read it.
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn colour_follows_the_terminal_no_color_and_the_option_in_this_order() {
-        let looks = |color, no_color: Option<&str>| Looks { color, no_color: no_color.map(str::to_owned) };
+        let looks = |color, no_color: Option<&str>| Looks { color, no_color: no_color.map(str::to_owned), json: false };
         assert!(looks(ColorChoice::Auto, None).has_colour(true));
         assert!(looks(ColorChoice::Auto, Some("")).has_colour(true));
         assert!(!looks(ColorChoice::Auto, None).has_colour(false));

@@ -94,7 +94,7 @@ impl Vouch {
             Command::Errors(errors) => errors.run(looks).await,
             Command::Audit(audit) => audit.run(looks).await,
             Command::Keys(keys) => keys.run(looks).await,
-            Command::Migrate(migrate) => migrate.run().await,
+            Command::Migrate(migrate) => migrate.run(looks).await,
             Command::Dev(dev) => dev.run().await,
             Command::SimulateVendor(simulate) => simulate.run().await,
             Command::Completions(completions) => completions.run(Self::description()),

@@ -1,5 +1,6 @@
 //! `vouch` as operators type it: the real program against a whole Vouch.
 
+mod keys;
 mod retries_and_queues;
 
 use std::process::Stdio;

@@ -4,14 +4,14 @@ use std::{fmt::Write, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 use vouch_common::receipts::Signed;
 
 use super::arguments;
 use crate::{
     api::{Access, Query},
     failure::{EXIT_CODES, Failure},
-    out::{Looks, Session, print},
+    out::{Looks, Session},
     show::{Look, text_at},
 };
 
@@ -57,12 +57,12 @@ impl Erasures {
                 let answer = session.api.get(&["erasures", &erasure], &Query::default()).await?;
                 session.tell(&answer, told)
             }
-            Verb::Verify { file, public_key } => verify(&file, &public_key),
+            Verb::Verify { file, public_key } => verify(&file, &public_key, looks),
         }
     }
 }
 
-fn verify(file: &PathBuf, public_key: &str) -> Result<()> {
+fn verify(file: &PathBuf, public_key: &str, looks: &Looks) -> Result<()> {
     let text = if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
     let text = text.with_context(|| format!("{} can't be read", file.display()))?;
     let document: Value = serde_json::from_str(&text).with_context(|| format!("{} is no JSON document", file.display()))?;
@@ -74,7 +74,8 @@ fn verify(file: &PathBuf, public_key: &str) -> Result<()> {
     if !signed.is_proved_by(public_key) {
         return Err(Failure::Refused("The signature is not that of this key over this receipt.".to_owned()).into());
     }
-    print(&format!("{}\n", signed.receipt))
+    let proved = json!({ "receipt": signed.receipt, "signature": signed.signature, "public_key": public_key });
+    looks.tell(&proved, |_, _| format!("{}\n", signed.receipt))
 }
 
 /// An erasure as people read it.

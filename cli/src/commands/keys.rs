@@ -2,18 +2,37 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use serde_json::json;
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::builder::PossibleValuesParser;
+use serde_json::{Value, json};
 use vouch_common::{
     clock::{Clock, SystemClock},
     operations::api_keys::{self, SCOPES},
+    store::{Db, api_keys::ApiKeyView},
 };
 
 use super::{arguments, master_keys, open_database};
-use crate::out::Looks;
+use crate::{
+    failure::{EXIT_CODES, Failure},
+    out::Looks,
+    show::table::{self, Column, Shape},
+};
+
+/// The list of keys. The first five columns are as they always were.
+const KEYS: [Column; 7] = [
+    Column("ID", "/id", Shape::Name),
+    Column("NAME", "/name", Shape::Name),
+    Column("SCOPES", "/scopes", Shape::Made(scopes_of)),
+    Column("STATE", "/state", Shape::Name),
+    Column("LAST USED", "/last_used_at", Shape::Age),
+    Column("ENDS", "/expires_at", Shape::Age),
+    Column("REVOKED", "/revoked_at", Shape::Age),
+];
 
 /// Keys of services and operators, and the master keys.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct Keys {
     /// The database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, default_value = "")]
@@ -31,29 +50,22 @@ enum Verb {
         #[arg(long)]
         name: String,
         /// What it may do: lms:write, attempts:read, attempts:operate, admin
-        #[arg(long = "scope", required = true, value_delimiter = ',')]
+        #[arg(long = "scope", value_name = "SCOPE", required = true, num_args = 1.., value_delimiter = ',',
+              value_parser = PossibleValuesParser::new(SCOPES))]
         scopes: Vec<String>,
         /// When it ends, as 90d; never by default
         #[arg(long, value_parser = humantime::parse_duration)]
         expires_in: Option<Duration>,
     },
     /// List keys, without the keys themselves
-    List {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Revoke a key
     Revoke {
         /// Its number, as `vouch keys list` shows it
         id: i64,
     },
     /// What each master key of VOUCH_MASTER_KEYS has sealed, and whether it may go
-    Status {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
     /// Seal under the newest master key what the others sealed, so that they may go; may be stopped and done again
     Rewrap {
         /// Who does it, for the audit
@@ -76,50 +88,49 @@ impl Keys {
         let now = SystemClock.now();
         match self.verb {
             Verb::Create { name, scopes, expires_in } => {
-                if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-                    bail!("`{unknown}` is no scope; the scopes are {}", SCOPES.join(", "));
+                let expires_at =
+                    expires_in.and_then(|span| TimeDelta::from_std(span).ok()).and_then(|span| now.checked_add_signed(span));
+                if expires_in.is_some() && expires_at.is_none() {
+                    return Err(
+                        Failure::Refused("--expires-in is too long; leave it out for a key that never ends".to_owned()).into()
+                    );
                 }
-                let expires_at = expires_in.map(|span| chrono::TimeDelta::from_std(span).map(|span| now + span)).transpose()?;
                 let key = api_keys::create(&db, &name, &scopes, expires_at, now).await.context("the key could not be made")?;
-                println!("{}", String::from_utf8_lossy(key.expose()));
+                let key = String::from_utf8_lossy(key.expose()).into_owned();
+                let document = json!({ "name": name, "scopes": scopes, "expires_at": expires_at, "key": key });
+                looks.tell(&document, |_, _| format!("{key}\n"))?;
             }
-            Verb::List { json } => list(&db, json).await?,
+            Verb::List => list(&db, looks, now).await?,
             Verb::Revoke { id } => {
                 if !api_keys::revoke(&db, id, now).await? {
-                    bail!("there is no live key {id}; see `vouch keys list`");
+                    return Err(Failure::NotFound(format!("there is no live key {id}; see `vouch keys list`")).into());
                 }
-                println!("Key {id} is revoked.");
+                looks.tell(&json!({ "id": id, "revoked_at": now }), |_, _| format!("Key {id} is revoked.\n"))?;
             }
-            Verb::Status { json } => master_keys::status(&db, json, looks).await?,
-            Verb::Rewrap { by, reason } => master_keys::rewrap(&db, &by, &reason).await?,
+            Verb::Status => master_keys::status(&db, looks).await?,
+            Verb::Rewrap { by, reason } => master_keys::rewrap(&db, looks, &by, &reason).await?,
         }
         db.close().await;
         Ok(())
     }
 }
 
-async fn list(db: &vouch_common::store::Db, as_json: bool) -> Result<()> {
-    let keys = api_keys::list(db).await?;
-    if as_json {
-        let items: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                json!({ "id": key.id, "name": key.name, "scopes": key.scopes, "created_at": key.created_at,
-                        "expires_at": key.expires_at, "revoked_at": key.revoked_at, "last_used_at": key.last_used_at })
-            })
-            .collect();
-        println!("{}", serde_json::to_string_pretty(&items)?);
-        return Ok(());
-    }
-    println!("{:>5}  {:<24} {:<40} {:<18} last used", "id", "name", "scopes", "state");
-    for key in keys {
-        let state = match (key.revoked_at, key.expires_at) {
-            (Some(at), _) => format!("revoked {}", at.format("%Y-%m-%d")),
-            (None, Some(at)) => format!("until {}", at.format("%Y-%m-%d")),
-            (None, None) => "live".to_owned(),
-        };
-        let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.format("%Y-%m-%dT%H:%MZ").to_string());
-        println!("{:>5}  {:<24} {:<40} {state:<18} {used}", key.id, key.name, key.scopes.join(","));
-    }
-    Ok(())
+async fn list(db: &Db, looks: &Looks, now: DateTime<Utc>) -> Result<()> {
+    let items: Vec<Value> = api_keys::list(db).await?.iter().map(|key| described(key, now)).collect();
+    looks.tell(&json!({ "items": items, "next_cursor": null }), |document, look| table::list(&KEYS, document, look))
+}
+
+fn described(key: &ApiKeyView, now: DateTime<Utc>) -> Value {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(end)) if end <= now => "expired",
+        (None, _) => "live",
+    };
+    json!({ "id": key.id, "name": key.name, "scopes": key.scopes, "state": state, "created_at": key.created_at,
+            "expires_at": key.expires_at, "revoked_at": key.revoked_at, "last_used_at": key.last_used_at })
+}
+
+fn scopes_of(key: &Value) -> String {
+    let scopes = key["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    scopes.collect::<Vec<_>>().join(",")
 }

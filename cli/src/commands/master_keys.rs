@@ -25,7 +25,7 @@ use vouch_common::{
 
 use crate::{
     failure::Failure,
-    out::{Looks, note, print},
+    out::{Looks, note},
     rewrap::{Rewrap, Sum},
     show::{
         number,
@@ -47,15 +47,15 @@ const KEYS: [Column; 5] = [
 ];
 
 /// Tells what each master key is needed for.
-pub(super) async fn status(db: &Db, is_json: bool, looks: &Looks) -> Result<()> {
+pub(super) async fn status(db: &Db, looks: &Looks) -> Result<()> {
     let sealing = Sealing::read(&Source::from_environment()?)?;
     let tallies = read_sealings::count(db).await.context("what is sealed can't be counted")?;
     let document = describe(&sealing, &tallies);
-    if is_json { print(&format!("{document:#}\n")) } else { print(&table::list(&KEYS, &document, &looks.of_stdout())) }
+    looks.tell(&document, |document, look| table::list(&KEYS, document, look))
 }
 
 /// Seals anew under the newest key what the others on the list sealed.
-pub(super) async fn rewrap(db: &Db, actor: &str, reason: &str) -> Result<()> {
+pub(super) async fn rewrap(db: &Db, looks: &Looks, actor: &str, reason: &str) -> Result<()> {
     let sealing = Sealing::read(&Source::from_environment()?)?;
     // Links are not made here, so that it does not matter where they would lead.
     let objects = Objects::open(&sealing.storage_url, &sealing.storage_url, &sealing.master_keys).context("the object store")?;
@@ -73,7 +73,8 @@ pub(super) async fn rewrap(db: &Db, actor: &str, reason: &str) -> Result<()> {
     if sum_of(&left) + missing > 0 {
         return Err(Failure::Partly(in_part(sum, sum_of(&left), missing)).into());
     }
-    print(&match sum.done() {
+    let document = json!({ "master_key": newest, "uploads": sum.uploads, "callbacks": sum.callbacks });
+    looks.tell(&document, |_, _| match sum.done() {
         0 => format!("Nothing to do: everything is sealed under {newest}.\n"),
         _ => format!("{} uploads and {} callbacks are sealed under {newest} now.\n", sum.uploads, sum.callbacks),
     })

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use vouch_common::store::{Db, StoreError};
 
 use super::open_database;
+use crate::out::Looks;
 
 /// After how long a migration that met a transaction tries again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -27,12 +29,11 @@ impl Migrate {
     /// # Errors
     ///
     /// When the database is away or a migration fails.
-    pub async fn run(self) -> Result<()> {
+    pub async fn run(self, looks: &Looks) -> Result<()> {
         let db = open_database(&self.database_url)?;
         migrate(&db, Duration::from_secs(self.wait)).await?;
         db.close().await;
-        println!("The database is up to date.");
-        Ok(())
+        looks.tell(&json!({ "database": "up to date" }), |_, _| "The database is up to date.\n".to_owned())
     }
 }
 
