@@ -309,7 +309,7 @@ fn read_jwt(reader: &mut Reader<'_>) -> Option<Jwt> {
 
 fn read_mail(reader: &mut Reader<'_>) -> Option<Mail> {
     let smtp_url = reader.parse("VOUCH_SMTP_URL", |text| address(text, &["smtp", "smtps"]));
-    let from = reader.text("VOUCH_MAIL_FROM");
+    let from = reader.parse("VOUCH_MAIL_FROM", sender);
     Some(Mail { smtp_url: smtp_url?, from: from? })
 }
 
@@ -330,7 +330,35 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     if schemes.contains(&url.scheme()) { Ok(url) } else { Err(format!("it must start with {}://", schemes.join(":// or "))) }
 }
 
+/// A sender, as far as it can be told without a mailer: `name@host`, or `Name <name@host>`.
+fn sender(text: &str) -> Result<String, &'static str> {
+    let address = text.strip_suffix('>').map_or(Some(text), |named| named.rsplit_once('<').map(|(_, address)| address));
+    let is_address = |address: &str| {
+        let parts = address.rsplit_once('@');
+        parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) && !address.contains([' ', '<', '>', ','])
+    };
+    let found = address.filter(|address| is_address(address));
+    found.map(|_| text.to_owned()).ok_or("it must be name@host, or Name <name@host>")
+}
+
 /// An address that may hold a password.
 fn address(text: &str, schemes: &[&str]) -> Result<Secret, String> {
     url(text, schemes).map(|_| Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sender;
+
+    #[test]
+    fn a_sender_is_an_address_with_or_without_a_name() {
+        for good in ["vouch@example.com", "Vouch <vouch@example.com>", "\"Vouch, Inc.\" <vouch@localhost>"] {
+            assert_eq!(sender(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["vouch", "Vouch <vouch>", "vouch@", "@example.com", "Vouch vouch@example.com", "a@b, c@d", "vouch@example.com>"]
+        {
+            assert!(sender(bad).is_err(), "{bad}");
+        }
+    }
 }
