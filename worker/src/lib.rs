@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod gauges;
 pub mod jobs;
 pub mod options;
+pub mod progress;
 pub mod purge;
 pub mod relay;
 pub mod runtime;

@@ -3,7 +3,10 @@
 //! Any number may run; the database deals each due job to one of them. It looks when it is woken and every
 //! 200 ms anyway, and puts no more on a list than its workers need for a few seconds.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
@@ -17,7 +20,7 @@ use vouch_common::{
     telemetry::chain,
 };
 
-use crate::{options::Options, services::Services};
+use crate::{options::Options, progress::Part, services::Services};
 
 /// How often it looks without being woken.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -38,8 +41,13 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     let woken = std::sync::Arc::new(Notify::new());
     let listener = tokio::spawn(listen(services.clone(), std::sync::Arc::clone(&woken)));
     let (mut is_well, mut blocked) = (true, HashSet::new());
+    services.progress().goes_on(Part::Relay, Instant::now());
     while !stop.is_cancelled() {
-        match relay_once(&services, &options, &mut blocked).await {
+        let round = relay_once(&services, &options, &mut blocked).await;
+        if round.is_ok() {
+            services.progress().goes_on(Part::Relay, Instant::now());
+        }
+        match round {
             // A full batch: there is more.
             Ok(moved) if moved >= BATCH_MAX => {}
             Ok(_) => {
@@ -62,6 +70,7 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
             }
         }
     }
+    services.progress().ends(Part::Relay);
     listener.abort();
 }
 

@@ -23,6 +23,7 @@ use crate::{
         vendor::{VendorClient, VendorError},
     },
     options::CORES,
+    progress::Progress,
     runtime::{far_side::Untold, finisher::Finisher},
 };
 
@@ -43,6 +44,7 @@ struct Parts {
     clock: SharedClock,
     decoding: Semaphore,
     untold_answers: Untold,
+    progress: Progress,
 }
 
 /// Why the worker can't be set up.
@@ -111,6 +113,7 @@ impl Services {
             clock,
             decoding,
             untold_answers,
+            progress: Progress::default(),
         })))
     }
 
@@ -180,6 +183,12 @@ impl Services {
     #[must_use]
     pub fn untold_answers(&self) -> &Untold {
         &self.0.untold_answers
+    }
+
+    /// Whether this process gets on.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.0.progress
     }
 
     /// How many photos may be decoded at once in this process; it bounds the memory.

@@ -1,6 +1,6 @@
 //! A worker's own `/healthz`, `/readyz` and `/metrics`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use poem::{
     EndpointExt, IntoResponse, Response, Route, Server, get, handler,
@@ -37,9 +37,14 @@ fn healthz() -> &'static str {
 async fn readyz(services: Data<&Services>) -> Response {
     let (database, redis, storage) = tokio::join!(services.db().check(), services.redis().check(), services.objects().check());
     let word = |is_well: bool| if is_well { "ok" } else { "away" };
-    let is_ready = database.is_ok() && redis.is_ok() && storage.is_ok();
+    let stalled = services.progress().find_stalled(Instant::now());
+    let progress = stalled.map_or_else(|| "ok".to_owned(), |part| format!("stalled: {}", part.as_str()));
+    let is_ready = database.is_ok() && redis.is_ok() && storage.is_ok() && stalled.is_none();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": is_ready, "database": word(database.is_ok()), "redis": word(redis.is_ok()), "storage": word(storage.is_ok()) });
+    let body = json!({
+        "ready": is_ready, "database": word(database.is_ok()), "redis": word(redis.is_ok()), "storage": word(storage.is_ok()),
+        "progress": progress,
+    });
     Json(body).with_status(status).into_response()
 }
 

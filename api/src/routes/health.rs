@@ -9,7 +9,10 @@ use poem::{
 };
 use serde_json::json;
 use tracing::{Instrument, Span, field::Empty};
-use vouch_common::telemetry::{numbers, trace};
+use vouch_common::{
+    operations::read_progress,
+    telemetry::{numbers, trace},
+};
 
 use super::counted;
 use crate::state::AppState;
@@ -25,20 +28,29 @@ pub(super) fn healthz() -> &'static str {
     "ok"
 }
 
-/// Postgres (with this release's tables), Redis and the storage answer.
+/// Postgres (with this release's tables), Redis and the storage answer, and the ledger can be read.
+///
+/// How long the oldest job has been due is told and not judged: submissions are taken also while no worker is there.
 #[handler]
 pub(super) async fn readyz(state: Data<&AppState>) -> Response {
-    let (database, redis, storage) = tokio::join!(state.db().check(), state.redis().check(), state.objects().check());
+    let (database, redis, storage, progress) = tokio::join!(
+        state.db().check(),
+        state.redis().check(),
+        state.objects().check(),
+        read_progress::oldest_due_seconds(state.db())
+    );
     let word = |is_well: bool| if is_well { "ok" } else { "away" };
     let database_word = match &database {
         Ok(()) => "ok".to_owned(),
         Err(vouch_common::store::StoreError::NotMigrated) => "not migrated: run `vouch migrate`".to_owned(),
         Err(_) => "away".to_owned(),
     };
-    let is_ready = database.is_ok() && redis.is_ok() && storage.is_ok();
+    let is_ready = database.is_ok() && redis.is_ok() && storage.is_ok() && progress.is_ok();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body =
-        json!({ "ready": is_ready, "database": database_word, "redis": word(redis.is_ok()), "storage": word(storage.is_ok()) });
+    let body = json!({
+        "ready": is_ready, "database": database_word, "redis": word(redis.is_ok()), "storage": word(storage.is_ok()),
+        "progress": word(progress.is_ok()), "oldest_due_seconds": progress.ok(),
+    });
     Json(body).with_status(status).into_response()
 }
 

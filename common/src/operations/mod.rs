@@ -37,6 +37,7 @@ pub mod read_course_standing;
 pub mod read_credit;
 pub mod read_deadline;
 pub mod read_gauges;
+pub mod read_progress;
 pub mod read_receipt;
 pub mod read_retries;
 pub mod read_sealings;

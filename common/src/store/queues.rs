@@ -214,6 +214,23 @@ pub(crate) async fn set_bucket(conn: &mut Connection, queue: Queue, bucket: Buck
     Ok(())
 }
 
+/// For how many seconds the oldest due job of `queues` has been due; 0 when none is.
+pub(crate) async fn oldest_due_seconds(conn: &mut Connection, queues: &[Queue]) -> Result<f64, StoreError> {
+    let names: Vec<String> = queues.iter().map(|queue| queue.as_str().to_owned()).collect();
+    let seconds = sqlx::query_scalar!(
+        r#"
+        SELECT coalesce(max(extract(epoch FROM now() - oldest.due_at)), 0)::float8 AS "seconds!"
+        FROM unnest($1::text[]) AS wanted (queue),
+             LATERAL (SELECT due_at FROM jobs WHERE jobs.queue = wanted.queue AND dead_at IS NULL AND due_at <= now()
+                      ORDER BY due_at LIMIT 1) AS oldest
+        "#,
+        &names,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(seconds)
+}
+
 /// Which of `queues` have a job that is due and may be handed out: neither paused nor held, the breaker lets
 /// one through, and the limit has something left.
 pub(crate) async fn list_with_due(conn: &mut Connection, queues: &[Queue]) -> Result<Vec<Queue>, StoreError> {
