@@ -95,10 +95,20 @@ async fn the_api_documents_itself_and_tells_how_it_is() {
     assert!(document["paths"]["/attempts/{receipt_id}"].is_object());
     assert_eq!(get("/docs").await.status(), 200);
     assert_eq!(get("/healthz").await.status(), 200);
-    assert_eq!(get("/readyz").await.json::<Value>().await.unwrap()["ready"], true);
+    let ready: Value = get("/readyz").await.json().await.unwrap();
+    assert_eq!([&ready["ready"], &ready["progress"]], [&json!(true), &json!("ok")], "{ready}");
     assert_eq!(get("/metrics").await.status(), 200);
     for (path, status) in [("attempts/x", 404), ("users/999/verification", 404), ("nothing", 404)] {
         assert_eq!(app.api(Method::GET, path).send().await.unwrap().status(), status, "{path}");
+    }
+    for path in ["/api/v2/x", "/api/x", "/api/v1x/y"] {
+        let answer = get(path).await;
+        let kind = answer.headers()["content-type"].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), kind), (404, "application/problem+json"), "{path}");
+    }
+    for list in ["queues", "queues/history", "retries", "jobs", "errors", "audit", "attempts"] {
+        let answer: Value = app.api(Method::GET, list).send().await.unwrap().json().await.unwrap();
+        assert!(answer["items"].is_array() && answer.as_object().unwrap().contains_key("next_cursor"), "{list}: {answer}");
     }
 }
 

@@ -40,13 +40,15 @@ pub mod vendor_callback;
 
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Route, get, post};
+use poem::{
+    Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, endpoint::make_sync, get, middleware::CatchPanic, post,
+};
 use poem_openapi::OpenApiService;
 
 use vouch_common::domain::{pay_and_verify::Message, vendor_format::VendorFormat};
 
 use crate::{
-    error,
+    error::{self, Fault},
     extract::{api_key, body, submission_form::BODY_BYTES_MAX},
     limits,
     ops::{self, Api},
@@ -65,15 +67,8 @@ pub fn app(state: AppState) -> impl Endpoint {
     let allowed = Arc::new(allowed::Allowed::of(&description::merged(&written)));
     let (document, pages) = description::served(&written, &api.redoc_html());
     let told = move |next, request| allowed::Allowed::told(Arc::clone(&allowed), next, request);
-    let interface: Api = Arc::new(
-        api.into_endpoint()
-            .around(told)
-            .before(admitted)
-            .catch_all_error(error::problem_of)
-            .map_to_response()
-            .data(state.clone())
-            .boxed(),
-    );
+    let interface: Api =
+        Arc::new(with_problems(api.into_endpoint().around(told).before(admitted)).data(state.clone()).map_to_response().boxed());
     // A deployment speaks one format; the other one's path is not there.
     let callbacks = match state.settings().vendor.format {
         VendorFormat::SoftwareSecure => Route::new().at("/verify_student/results_callback", post(results_callback::receive)),
@@ -105,12 +100,19 @@ pub fn app(state: AppState) -> impl Endpoint {
         .nest("/docs", pages)
         .nest("/ops", ops::routes(Arc::clone(&interface), &state))
         .nest("/api/v1", interface)
+        .nest("/api", make_sync(|_| Fault::not_found("There is no such path. The interface is under /api/v1.").problem()))
         .with(poem::middleware::CookieJarManager::new())
-        .with(poem::middleware::CatchPanic::new())
+        .with(CatchPanic::new())
         .around(limits::counted)
         .around(health::told)
         .around(pages::everywhere)
         .data(state)
+}
+
+/// Every fault is a problem document, a panic of ours too.
+fn with_problems(endpoint: impl Endpoint + 'static) -> impl Endpoint<Output = Response> {
+    let panicked = CatchPanic::new().with_handler(|_| Fault::Internal.problem());
+    endpoint.with(panicked).catch_all_error(error::problem_of).map_to_response()
 }
 
 /// Who has no key is refused before a byte of the body is read; and no call has more than a submission needs.
@@ -170,4 +172,20 @@ fn service(public_url: &str) -> OpenApiService<Parts, ()> {
 #[must_use]
 pub fn openapi() -> String {
     description::merged(&service("http://127.0.0.1:8080").spec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_under_the_interface_is_told_as_a_problem_document() {
+        fn fails(_: Request) -> &'static str {
+            panic!("for the test")
+        }
+        let answer = with_problems(make_sync(fails)).get_response(Request::default()).await;
+        assert_eq!((answer.status().as_u16(), answer.content_type()), (500, Some("application/problem+json")));
+        let text = answer.into_body().into_string().await.unwrap();
+        assert!(text.contains("Something went wrong on our side"), "{text}");
+    }
 }

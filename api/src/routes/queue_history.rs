@@ -21,6 +21,8 @@ pub struct Numbers;
 struct QueueHistoryAnswer {
     /// Oldest first; at most 300 a queue, in which sums stay sums and peaks stay peaks.
     items: Vec<QueueHistoryPoint>,
+    /// Always null: they stand on one page.
+    next_cursor: Option<String>,
 }
 
 /// How a queue stood, and what ended in the time before.
@@ -75,7 +77,7 @@ impl Numbers {
     ) -> Result<Json<QueueHistoryAnswer>, ReadProblem> {
         let hours = parse_hours(hours.0.as_deref())?;
         let points = sample_queues::history(state.db(), hours).await.map_err(Fault::from)?;
-        Ok(Json(QueueHistoryAnswer { items: points.into_iter().map(QueueHistoryPoint::from).collect() }))
+        Ok(Json(QueueHistoryAnswer { items: points.into_iter().map(QueueHistoryPoint::from).collect(), next_cursor: None }))
     }
 }
 

@@ -71,6 +71,8 @@ struct QueueAnswer {
 struct QueuesAnswer {
     /// The queues, in the order in which a submission meets them.
     items: Vec<QueueAnswer>,
+    /// Always null: they stand on one page.
+    next_cursor: Option<String>,
     /// The breakers.
     breakers: Vec<BreakerAnswer>,
 }
@@ -100,7 +102,8 @@ impl Braking {
     async fn queues(&self, state: Data<&AppState>, _key: AttemptsReader) -> Result<Json<QueuesAnswer>, ReadProblem> {
         let Brakes { queues, breakers } = read_brakes::read(state.db()).await.map_err(Fault::from)?;
         let items = queues.into_iter().map(QueueAnswer::from).collect();
-        Ok(Json(QueuesAnswer { items, breakers: breakers.into_iter().map(BreakerAnswer::from).collect() }))
+        let breakers = breakers.into_iter().map(BreakerAnswer::from).collect();
+        Ok(Json(QueuesAnswer { items, next_cursor: None, breakers }))
     }
 
     /// Pause a queue: nothing of it starts anywhere until it is resumed

@@ -40,7 +40,9 @@ fn routes_that_are_there() -> BTreeSet<(String, String)> {
         }
         for (at, _) in text.match_indices(".nest(\"") {
             let path = text[at + 7..].split('"').next().unwrap();
-            assert!(["/verify_student/static", "/docs", "/ops", "/api/v1"].contains(&path), "{path} is nested and not looked at");
+            // Under `/api` alone nothing is: it says so to everybody.
+            let known = ["/verify_student/static", "/docs", "/ops", "/api/v1", "/api"];
+            assert!(known.contains(&path), "{path} is nested and not looked at");
         }
     }
     found.insert(("GET".to_owned(), "/docs".to_owned()));
