@@ -122,7 +122,7 @@ impl Acting {
 
     /// Deny an attempt by hand
     ///
-    /// As approving; one that is `submitted`, `must_retry`, `approved` or `denied` can be denied.
+    /// As approving; but every attempt can be denied, also one that is `created` or `ready`, and a denied one again.
     #[oai(path = "/attempts/:receipt_id/deny", method = "post", tag = "super::answers::Tags::Operators")]
     async fn deny(
         &self,
