@@ -112,6 +112,19 @@ async fn the_api_documents_itself_and_tells_how_it_is() {
     }
 }
 
+#[tokio::test]
+async fn the_api_tells_how_long_jobs_have_been_due_and_is_ready_all_the_same() {
+    let app = TestApp::without_worker().await;
+    let ready = async || app.client.get(format!("{}/readyz", app.url)).send().await.unwrap().json::<Value>().await.unwrap();
+    assert_eq!(ready().await["oldest_due_seconds"], 0.0);
+    app.submit(7, "Sofia Marek", json!({})).await;
+    app.sql("UPDATE jobs SET due_at = now() - interval '1 hour'").await;
+    let told = ready().await;
+    assert!(told["ready"] == true && told["oldest_due_seconds"].as_f64().is_some_and(|seconds| seconds >= 3600.0), "{told}");
+    app.sql("INSERT INTO queue_controls (queue, paused_at) SELECT DISTINCT queue, now() FROM jobs").await;
+    assert_eq!(ready().await["oldest_due_seconds"], 0.0, "a brake holds them");
+}
+
 /// Pushes a part of the course; answers with the status.
 async fn push(app: &TestApp, document: &Value) -> u16 {
     let course = format!("courses/{}", percent(samples::COURSE));
