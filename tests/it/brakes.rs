@@ -374,3 +374,17 @@ async fn an_operator_forces_a_breaker_and_lets_it_measure_again() {
     assert_eq!(hand_out_at_once(&app, Queue::Vendor, 3).await.len(), 1, "one call tries first");
     assert_eq!(app.count("SELECT count(*) FROM operator_actions WHERE action = 'breaker.force'").await, 5);
 }
+
+#[tokio::test]
+async fn a_recovery_that_takes_hours_or_weeks_stops_no_queue() {
+    let app = TestApp::without_worker().await;
+    insert_jobs(&app, "events", 1).await;
+    let services = app.services();
+    for ago in ["3 hours", "30 days"] {
+        app.sql(&format!(
+            "UPDATE breakers SET state = 'recovering', since = now() - interval '{ago}', until = now() + interval '1 minute'"
+        ))
+        .await;
+        assert_eq!(hand_out_jobs::find_due(services.db(), &Queue::ALL).await.unwrap(), [Queue::Events], "{ago}");
+    }
+}

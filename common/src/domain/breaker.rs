@@ -26,6 +26,8 @@ pub const RECOVERY: TimeDelta = TimeDelta::seconds(60);
 pub const RECOVERY_RATE: f64 = 5.0;
 /// After so long the rate doubles.
 pub const RECOVERY_STEP: TimeDelta = TimeDelta::seconds(10);
+/// How often the rate doubles at most: no number overflows, however long a recovery takes.
+pub const RECOVERY_DOUBLINGS_MAX: u8 = 16;
 /// Most tries that are remembered.
 pub const SUSPECTS_MAX: usize = 100;
 
@@ -289,7 +291,7 @@ impl Breaker {
     pub fn rate(&self, now: DateTime<Utc>) -> Option<f64> {
         (self.state == State::Recovering).then(|| {
             let steps = (now - self.since).max(TimeDelta::zero()).num_seconds() / RECOVERY_STEP.num_seconds();
-            RECOVERY_RATE * f64::from(1_u32 << steps.min(16))
+            RECOVERY_RATE * f64::from(1_u32 << steps.min(RECOVERY_DOUBLINGS_MAX.into()))
         })
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Connection, StoreError};
 use crate::domain::{
-    breaker::{RECOVERY_RATE, RECOVERY_STEP},
+    breaker::{RECOVERY_DOUBLINGS_MAX, RECOVERY_RATE, RECOVERY_STEP},
     bucket::Bucket,
     effect::Queue,
     operator::Order,
@@ -252,12 +252,13 @@ pub(crate) async fn list_with_due(conn: &mut Connection, queues: &[Queue]) -> Re
                   WHEN 'open' THEN until IS NULL OR until > now()
                   WHEN 'recovering' THEN until > now()
                       AND tokens + greatest(extract(epoch FROM now() - filled_at), 0)::float8
-                          * $2::float8 * power(2, floor(extract(epoch FROM now() - since) / $3::float8)) < 1
+                          * $2::float8 * power(2, least(floor(extract(epoch FROM now() - since) / $3::float8), $4::float8)) < 1
                   ELSE false END)
         "#,
         &names,
         RECOVERY_RATE,
         RECOVERY_STEP.as_seconds_f64(),
+        f64::from(RECOVERY_DOUBLINGS_MAX),
     )
     .fetch_all(conn)
     .await?;
