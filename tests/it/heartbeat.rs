@@ -70,3 +70,21 @@ async fn a_lease_that_has_passed_to_another_or_was_let_go_is_not_renewed() {
     assert_eq!(heartbeat::beat(&app.services(), &registry, Duration::ZERO).await, 0, "it was handed out anew");
     assert!(seconds_left(&app).await <= 1);
 }
+
+#[tokio::test]
+async fn a_job_that_is_being_settled_does_not_hold_up_the_renewal_of_others() {
+    let app = TestApp::without_worker().await;
+    let lease = in_hand(&app).await;
+    app.sql("INSERT INTO jobs (queue, kind, args, phase, claimed_at) VALUES ('events', 'track_event', '{}', 'running', now())")
+        .await;
+    let other = Lease { job: JobId(app.count("SELECT max(id) FROM jobs").await), generation: 0 };
+    let registry = Registry::default();
+    registry.hold(lease, MINUTE);
+    registry.hold(other, MINUTE);
+    let mut settling = app.db.begin().await.unwrap();
+    sqlx::query("SELECT FROM jobs WHERE id = $1 FOR UPDATE").bind(other.job.0).execute(&mut *settling).await.unwrap();
+    assert_eq!(heartbeat::beat(&app.services(), &registry, Duration::ZERO).await, 1);
+    assert!(seconds_left(&app).await > 10);
+    settling.rollback().await.unwrap();
+    assert_eq!(heartbeat::beat(&app.services(), &registry, Duration::ZERO).await, 2);
+}

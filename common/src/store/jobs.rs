@@ -250,7 +250,8 @@ pub(crate) async fn claim(
     Ok(claimed.collect())
 }
 
-/// Renews claims for another `lease` each, but not beyond what each job may run from its claim.
+/// Renews claims for another `lease` each, but not beyond what each job may run from its claim. A job whose row is locked is
+/// being settled, and holds up the others' claims no longer than itself.
 pub(crate) async fn renew(conn: &mut Connection, held: &[(Lease, Duration)], lease: Duration) -> Result<u64, StoreError> {
     let leases: Vec<Lease> = held.iter().map(|(lease, _)| *lease).collect();
     let (ids, generations) = columns(&leases);
@@ -259,7 +260,8 @@ pub(crate) async fn renew(conn: &mut Connection, held: &[(Lease, Duration)], lea
         r#"
         UPDATE jobs SET due_at = least(now() + make_interval(secs => $4), claimed_at + make_interval(secs => seconds))
         FROM unnest($1::bigint[], $2::int[], $3::float8[]) AS held (id, generation, seconds)
-        WHERE jobs.id = held.id AND jobs.generation = held.generation AND phase = 'running' AND dead_at IS NULL
+        WHERE jobs.id = ANY (ARRAY(SELECT id FROM jobs WHERE id = ANY ($1::bigint[]) FOR UPDATE SKIP LOCKED))
+          AND jobs.id = held.id AND jobs.generation = held.generation AND phase = 'running' AND dead_at IS NULL
         "#,
         &ids,
         &generations,
