@@ -57,8 +57,9 @@ pub struct Settled {
     pub opened: Option<String>,
 }
 
-/// Records a failed try. `hold` holds the whole queue back for that long, for all workers. An `outage` is told
-/// to the breaker; what meets an open one, or opens it, costs no try and is not the end of a job.
+/// Records a failed try. `hold` holds the whole queue back for that long, for all workers, and costs no try: the far side
+/// lives, and says nothing of this job. An `outage` is told to the breaker; what meets an open one, or opens it, costs no
+/// try and is not the end of a job.
 ///
 /// # Errors
 ///
@@ -71,7 +72,8 @@ pub async fn fail(
     outage: Option<&Outage>,
 ) -> Result<Settled, OperationError> {
     let mut tx = db.begin().await?;
-    let mut settled = Settled { retry_after: failure.retry_after, is_counted: true, opened: None };
+    let retry_after = failure.retry_after.or(hold.map(|(_, wait)| wait));
+    let mut settled = Settled { retry_after, is_counted: hold.is_none(), opened: None };
     // The breaker is locked before any job, here and by relays, so that they can't wait for each other.
     if let Some(outage) = outage {
         settled = tell_breaker(&mut tx, lease, failure, outage).await?.unwrap_or(settled);

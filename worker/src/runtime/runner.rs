@@ -30,6 +30,8 @@ use crate::{jobs, services::Services};
 
 /// Tries after which a job that panics is dead, whatever its policy says.
 const PANIC_TRIES_MAX: u32 = 3;
+/// So long at least a queue is held whose far side asks for time.
+const HOLD_MIN: Duration = Duration::from_secs(5);
 /// Pause between tries to record an outcome while the database is away.
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -185,7 +187,7 @@ async fn record(
 struct NextTry {
     /// When the next try is; `None`: no try can help.
     wait: Option<Duration>,
-    /// Whether the tries are used up, if this one counts.
+    /// Whether the tries are used up, if this one counts; what holds all never does.
     is_last: bool,
     /// For how long all others of the queue wait too.
     hold: Option<Duration>,
@@ -194,14 +196,18 @@ struct NextTry {
 fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> NextTry {
     let failures = delivery.failures + 1;
     let tries_max = if failure.class == "panic" { policy.tries_max.min(PANIC_TRIES_MAX) } else { policy.tries_max };
+    let backoff = policy.backoff.delay(failures, random_fraction());
     let (wait, hold) = match failure.verdict {
-        Verdict::RetryAfter { wait, is_for_all } => {
-            let wait = clamp_retry_after(wait);
-            (wait, is_for_all.then_some(wait))
+        // It costs no try, so only the hold bounds how often the far side is asked.
+        Verdict::RetryAfter { wait, is_for_all: true } => {
+            let hold = clamp_retry_after(wait).max(HOLD_MIN);
+            (hold.max(backoff), Some(hold))
         }
-        _ => (policy.backoff.delay(failures, random_fraction()), None),
+        // A wish for less than the backoff would use up the tries within seconds.
+        Verdict::RetryAfter { wait, is_for_all: false } => (clamp_retry_after(wait).max(backoff), None),
+        _ => (backoff, None),
     };
-    NextTry { wait: Some(wait), is_last: failures >= tries_max, hold }
+    NextTry { wait: Some(wait), is_last: hold.is_none() && failures >= tries_max, hold }
 }
 
 /// Tells of a failed try; returns the outcome's name.
@@ -266,6 +272,22 @@ mod tests {
         assert_eq!(next_try(&POLICY, &delivery(0), &asked(half_a_minute)), both(half_a_minute));
         let hour = Duration::from_hours(1);
         assert_eq!(next_try(&POLICY, &delivery(0), &asked(hour * 300)), both(hour));
+    }
+
+    #[test]
+    fn a_far_side_that_asks_all_for_time_is_left_alone_for_seconds_and_ends_no_job() {
+        let asked = failure("rate_limited", Verdict::RetryAfter { wait: Duration::ZERO, is_for_all: true });
+        let next = next_try(&POLICY, &delivery(11), &asked);
+        assert_eq!((next.is_last, next.hold), (false, Some(HOLD_MIN)));
+        assert!(next.wait >= next.hold);
+    }
+
+    #[test]
+    fn a_far_side_that_asks_one_for_less_than_the_backoff_gets_the_backoff() {
+        let slow = Policy { backoff: Backoff { base: Duration::from_hours(1000), cap: Duration::from_hours(1000) }, ..POLICY };
+        let asked = failure("busy", Verdict::RetryAfter { wait: Duration::ZERO, is_for_all: false });
+        let waits = (0..20).filter_map(|_| next_try(&slow, &delivery(0), &asked).wait);
+        assert!(waits.max() > Some(Duration::from_mins(1)));
     }
 
     #[test]
