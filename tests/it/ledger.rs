@@ -11,7 +11,10 @@ use vouch_common::{
         ids::{AttemptId, JobId},
     },
     operations::{OperationError, hand_out_jobs, record_submission, settle_job},
-    store::jobs::{self, Failure, Lease},
+    store::{
+        Db,
+        jobs::{self, Failure, Lease},
+    },
 };
 use vouch_tests::{TestApp, samples, wait_for};
 use vouch_worker::sweep;
@@ -252,4 +255,65 @@ async fn a_worker_that_stops_gives_back_what_it_has_not_begun() {
     app.sql("UPDATE jobs SET due_at = now() WHERE phase = 'dispatched'").await;
     app.start_worker(&Queue::ALL);
     app.finish().await;
+}
+
+async fn insert_old_events(app: &TestApp, jobs: i64) {
+    app.sql(&format!(
+        "INSERT INTO jobs (queue, kind, args, due_at) SELECT 'events', 'track_event', '{{}}', now() - interval '1 hour' FROM generate_series(1, {jobs})"
+    ))
+    .await;
+}
+
+const IN_OLD_PLACE: &str = "SELECT count(*) FROM jobs WHERE phase = 'waiting' AND due_at < now() - interval '50 minutes'";
+
+async fn hand_out_and_claim(db: &Db, jobs: i64, claimed: usize) -> Vec<Lease> {
+    let tickets = hand_out_jobs::hand_out(db, Queue::Events, jobs).await.unwrap().tickets;
+    let leases: Vec<_> = tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
+    let ours = hand_out_jobs::claim(db, Queue::Events, &leases[..claimed], std::time::Duration::from_secs(60)).await.unwrap();
+    assert_eq!(ours.len(), claimed);
+    leases
+}
+
+#[tokio::test]
+async fn what_comes_back_undone_is_due_in_its_old_place() {
+    let app = TestApp::without_worker().await;
+    insert_old_events(&app, 2).await;
+    let services = app.services();
+    let leases = hand_out_and_claim(services.db(), 2, 1).await;
+    assert_eq!(hand_out_jobs::take_back(services.db(), &leases).await.unwrap(), 1, "what was not claimed");
+    assert_eq!(settle_job::release(services.db(), &leases).await.unwrap(), 1, "what was");
+    assert_eq!(app.count(IN_OLD_PLACE).await, 2);
+}
+
+#[tokio::test]
+async fn a_limit_holds_for_what_was_handed_out_before_it_and_not_for_what_runs() {
+    let app = TestApp::without_worker().await;
+    insert_old_events(&app, 20).await;
+    let services = app.services();
+    let db = services.db();
+    let leases = hand_out_and_claim(db, 20, 1).await;
+    let limited = app.api(Method::PUT, "queues/events/limit").json(&json!({ "rate": 1, "reason": "be gentle" }));
+    assert_eq!(limited.send().await.unwrap().status(), 200);
+    assert_eq!(app.count(IN_OLD_PLACE).await, 19);
+    let window = std::time::Duration::from_secs(60);
+    assert_eq!(hand_out_jobs::claim(db, Queue::Events, &leases[1..], window).await.unwrap(), []);
+    settle_job::finish(db, leases[0]).await.unwrap();
+    app.sql("UPDATE queue_controls SET tokens = 1, filled_at = now() + interval '1 hour'").await;
+    assert_eq!(hand_out_jobs::hand_out(db, Queue::Events, 20).await.unwrap().tickets.len(), 1);
+}
+
+#[tokio::test]
+async fn a_try_that_ends_in_a_hold_costs_its_job_no_try() {
+    let app = TestApp::without_worker().await;
+    insert_old_events(&app, 1).await;
+    app.sql("UPDATE jobs SET failures = 11").await;
+    let services = app.services();
+    let lease = hand_out_and_claim(services.db(), 1, 1).await[0];
+    let (kind, code, error) = ("track_event".to_owned(), "429".to_owned(), "too many".to_owned());
+    let minute = std::time::Duration::from_secs(60);
+    let failure = Failure { kind, class: "vendor_rate_limited", code, error, retry_after: Some(minute) };
+    let settled = settle_job::fail(services.db(), lease, &failure, Some((Queue::Events, minute)), None).await.unwrap();
+    assert_eq!((settled.is_counted, settled.retry_after), (false, Some(minute)));
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE failures = 11 AND dead_at IS NULL AND due_at > now()").await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM queue_controls WHERE held_until > now()").await, 1);
 }

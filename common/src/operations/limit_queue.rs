@@ -11,7 +11,7 @@ use crate::{
         operator::Order,
     },
     store::{
-        Db,
+        Db, jobs,
         operator_actions::{self, Action},
         queues,
     },
@@ -58,6 +58,10 @@ pub async fn limit(db: &Db, queue: Queue, rate: Option<Rate>, order: &Order, now
     let bucket = rate.map_or(left, |rate| left.filled(rate, moment));
     let reason = if rate.is_some() { order.reason.as_str() } else { "" };
     queues::set_limit(&mut tx, queue, rate, reason, bucket).await?;
+    if rate.is_some_and(|rate| control.rate_limit.is_none_or(|former| rate < former)) {
+        // What lies in Redis went at the former rate.
+        jobs::recall(&mut tx, queue).await?;
+    }
     let detail = json!({ "rate": rate, "former": control.rate_limit });
     let action = Action { at: now, order, action: "queue.limit", target: queue.as_str(), detail };
     operator_actions::append(&mut tx, &action).await?;

@@ -115,7 +115,7 @@ async fn tell_breaker(
     Ok(Some(Settled { retry_after, is_counted, opened }))
 }
 
-/// Gives claimed jobs back unharmed, as at shutdown: due at once, and the delivery does not count.
+/// Gives claimed jobs back unharmed, as at shutdown: due again, in their old place, and the delivery does not count.
 ///
 /// # Errors
 ///

@@ -16,7 +16,10 @@ use uuid::Uuid;
 use super::{Connection, StoreError};
 use crate::domain::{effect::Queue, failure::Signature, ids::JobId};
 
-pub(crate) use super::job_births::insert;
+pub(crate) use super::{
+    job_births::insert,
+    job_returns::{put_back, recall, take_back},
+};
 
 /// After so many deliveries without an outcome a job is dead: it kills its worker.
 pub const DELIVERIES_MAX: i32 = 3;
@@ -175,23 +178,6 @@ pub(crate) async fn hand_out(
         }
     }
     Ok(out)
-}
-
-/// Takes back what was handed out but reached nobody: due again at once.
-pub(crate) async fn take_back(conn: &mut Connection, leases: &[Lease]) -> Result<u64, StoreError> {
-    let (ids, generations) = columns(leases);
-    let done = sqlx::query!(
-        r#"
-        UPDATE jobs SET due_at = now(), phase = 'waiting'
-        FROM unnest($1::bigint[], $2::int[]) AS ticket (id, generation)
-        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'dispatched'
-        "#,
-        &ids,
-        &generations,
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Claims handed-out jobs of a queue before they are worked on. What others have by now is not returned, nor what a
@@ -354,23 +340,6 @@ pub(crate) async fn fail(conn: &mut Connection, lease: Lease, failure: &Failure,
     Ok(recorded == 1)
 }
 
-/// Puts claimed jobs back unharmed: due at once, and the delivery does not count.
-pub(crate) async fn put_back(conn: &mut Connection, leases: &[Lease]) -> Result<u64, StoreError> {
-    let (ids, generations) = columns(leases);
-    let done = sqlx::query!(
-        r#"
-        UPDATE jobs SET due_at = now(), phase = 'waiting', deliveries = greatest(deliveries - 1, 0)
-        FROM unnest($1::bigint[], $2::int[]) AS ticket (id, generation)
-        WHERE jobs.id = ticket.id AND jobs.generation = ticket.generation AND phase = 'running' AND dead_at IS NULL
-        "#,
-        &ids,
-        &generations,
-    )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
-}
-
 /// Puts a claimed job off that nobody here knows: longer the longer nobody does, from a second to half a minute. The
 /// delivery does not count. For how long it has been unknown; `None` when it is somebody else's by now.
 pub(crate) async fn put_off_unknown(conn: &mut Connection, lease: Lease) -> Result<Option<Duration>, StoreError> {
@@ -389,7 +358,7 @@ pub(crate) async fn put_off_unknown(conn: &mut Connection, lease: Lease) -> Resu
     Ok(waited.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
-fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {
+pub(super) fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {
     leases.iter().map(|lease| (lease.job.0, lease.generation)).unzip()
 }
 

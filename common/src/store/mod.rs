@@ -26,6 +26,7 @@ pub mod flow;
 pub mod gauges;
 pub(crate) mod job_acts;
 pub mod job_births;
+pub(crate) mod job_returns;
 pub mod job_rows;
 pub mod job_runs;
 pub mod job_search;
