@@ -4,7 +4,14 @@
 //! 200 ms anyway, and puts no more on a list than its workers need for a few seconds.
 
 use std::{
-    collections::HashSet,
+    let (mut is_well, mut refused) = (true, Refused::new());
+    services.progress().goes_on(Part::Relay, Instant::now());
+    while !stop.is_cancelled() {
+        let round = relay_once(&services, &options, &mut refused).await;
+        if round.is_ok() {
+            services.progress().goes_on(Part::Relay, Instant::now());
+        }
+        match round {
     time::{Duration, Instant},
 };
 
@@ -27,6 +34,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Pause after a fault of Redis or Postgres.
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
+/// Queues whose list Redis refuses, and when it last did.
+type Refused = HashMap<Queue, Instant>;
+
 /// A fault that makes the relay wait.
 #[derive(Debug, thiserror::Error)]
 enum RelayError {
@@ -40,6 +50,7 @@ enum RelayError {
 pub async fn run(services: Services, options: Options, stop: CancellationToken) {
     let woken = std::sync::Arc::new(Notify::new());
     let listener = tokio::spawn(listen(services.clone(), std::sync::Arc::clone(&woken)));
+<<<<<<< HEAD
     let (mut is_well, mut blocked) = (true, HashSet::new());
     services.progress().goes_on(Part::Relay, Instant::now());
     while !stop.is_cancelled() {
@@ -48,6 +59,11 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
             services.progress().goes_on(Part::Relay, Instant::now());
         }
         match round {
+=======
+    let (mut is_well, mut refused) = (true, Refused::new());
+    while !stop.is_cancelled() {
+        match relay_once(&services, &options, &mut refused).await {
+>>>>>>> 0c116c1 (worker: a list that Redis refuses holds up its own queue only)
             // A full batch: there is more.
             Ok(moved) if moved >= BATCH_MAX => {}
             Ok(_) => {
@@ -74,46 +90,52 @@ pub async fn run(services: Services, options: Options, stop: CancellationToken) 
     listener.abort();
 }
 
-/// One round over all queues; returns the largest batch. A queue whose key in Redis is no list is `blocked`: it waits
-/// for an operator, and no other with it.
-async fn relay_once(services: &Services, options: &Options, blocked: &mut HashSet<Queue>) -> Result<i64, RelayError> {
+/// One round over all queues; returns the largest batch. A queue whose list Redis refuses waits alone: the fault may be its
+/// key's, and an operator's to mend.
+async fn relay_once(services: &Services, options: &Options, refused: &mut Refused) -> Result<i64, RelayError> {
     let mut largest = 0;
     // Redis is asked first: nothing is handed out that can't be put on a list.
     let mut connection = services.redis().shared().await?;
     let due = hand_out_jobs::find_due(services.db(), &Queue::ALL).await?;
     for queue in due {
-        let Some(length) = length(queue, &mut connection).await? else {
-            if blocked.insert(queue) {
-                tracing::error!(queue = %queue, key = list_key(queue), "a queue's key in Redis is no list, and its jobs wait: delete the key; no job is lost by that");
-            }
-            continue;
-        };
-        blocked.remove(&queue);
-        let room = options.high_water(queue).saturating_sub(length);
-        let limit = i64::try_from(room).unwrap_or(BATCH_MAX).min(BATCH_MAX);
-        if limit == 0 {
+        let last = refused.get(&queue);
+        if last.is_some_and(|at| at.elapsed() < FAULT_PAUSE) {
             continue;
         }
-        largest = largest.max(relay_queue(services, queue, limit, &mut connection).await?);
+        // One job is enough to ask again.
+        let batch_max = if last.is_some() { 1 } else { BATCH_MAX };
+        match relay_queue(services, options, (queue, batch_max), &mut connection).await {
+            Ok(moved) => {
+                if moved > 0 && refused.remove(&queue).is_some() {
+                    tracing::info!(queue = %queue, "Redis takes a queue's jobs again");
+                }
+                largest = largest.max(moved);
+            }
+            Err(RelayError::Redis(error)) if error.code().is_some() => {
+                // After a failover the former server refuses, and another is connected to.
+                services.redis().forget().await;
+                if refused.insert(queue, Instant::now()).is_none() {
+                    tracing::error!(queue = %queue, key = list_key(queue), error = %chain(&error), "Redis refuses a queue's list, and its jobs wait; if the key is no list, delete it: no job is lost by that");
+                }
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(largest)
 }
 
-/// How many tickets lie on a queue's list; `None` when its key holds something else.
-async fn length(queue: Queue, connection: &mut MultiplexedConnection) -> Result<Option<u64>, redis::RedisError> {
-    match redis::cmd("LLEN").arg(list_key(queue)).query_async(connection).await {
-        Ok(length) => Ok(Some(length)),
-        Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 async fn relay_queue(
     services: &Services,
-    queue: Queue,
-    limit: i64,
+    options: &Options,
+    (queue, batch_max): (Queue, i64),
     connection: &mut MultiplexedConnection,
 ) -> Result<i64, RelayError> {
+    let length: u64 = redis::cmd("LLEN").arg(list_key(queue)).query_async(connection).await?;
+    let room = options.high_water(queue).saturating_sub(length);
+    let limit = i64::try_from(room).unwrap_or(BATCH_MAX).min(batch_max);
+    if limit == 0 {
+        return Ok(0);
+    }
     let handed = hand_out_jobs::hand_out(services.db(), queue, limit).await?;
     if handed.buried > 0 {
         tracing::error!(queue = %queue, jobs = handed.buried, "jobs are dead: delivered too often without an outcome; an operator decides");
@@ -148,7 +170,7 @@ fn count(queue: Queue, tickets: &[Ticket]) {
     }
 }
 
-/// Tickets that did not reach their list are due again at once; those that did are stale, and harmless.
+/// Tickets that did not reach their list are due again, in their old place; those that did are stale, and harmless.
 async fn take_back(services: &Services, tickets: &[Ticket]) {
     let leases: Vec<Lease> = tickets.iter().map(|ticket| Lease { job: ticket.id, generation: ticket.generation }).collect();
     if let Err(error) = hand_out_jobs::take_back(services.db(), &leases).await {

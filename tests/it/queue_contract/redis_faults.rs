@@ -64,6 +64,44 @@ async fn a_key_that_is_no_list_holds_up_its_own_queue_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_that_redis_refuses_holds_up_its_own_queue_and_no_other() {
+    let redis = OwnRedis::start().await;
+    let app = on(&redis).await;
+    let others = ["vendor", "results", "credit", "mail", "events", "upkeep"].map(|queue| format!("~vouch:queue:{queue}"));
+    let mut words = vec!["ACL", "SETUSER", "default", "resetkeys"];
+    words.extend(others.iter().map(String::as_str));
+    redis.tell::<()>(&words).await;
+    submit_all(&app).await;
+    wait_for("the mails, whose queue is well", async || {
+        let mails = "SELECT count(*) FROM job_runs WHERE kind = 'send_email' AND outcome = 'done'";
+        (app.count(mails).await == LEARNERS).then_some(())
+    })
+    .await;
+    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE kind = 'prepare_photos'").await, LEARNERS);
+    redis.tell::<()>(&["ACL", "SETUSER", "default", "allkeys"]).await;
+    all_is_well(app).await;
+}
+
+#[tokio::test]
+async fn jobs_that_a_full_redis_refuses_keep_their_place_and_so_their_age() {
+    let redis = OwnRedis::start().await;
+    let app = on(&redis).await;
+    redis.tell::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
+    redis.tell::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    app.sql("INSERT INTO jobs (queue, kind, args, due_at) VALUES ('mail', 'send_pigeon', '{}', now() - interval '1 hour')").await;
+    submit_all(&app).await;
+    wait_for("it to be refused again and again", async || {
+        (app.count("SELECT count(*) FROM jobs WHERE kind = 'send_pigeon' AND generation >= 3").await == 1).then_some(())
+    })
+    .await;
+    let old = "SELECT count(*) FROM jobs WHERE kind = 'send_pigeon' AND ready_at < now() - interval '50 minutes'";
+    assert_eq!(app.count(old).await, 1);
+    app.sql("DELETE FROM jobs WHERE kind = 'send_pigeon'").await;
+    redis.tell::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    all_is_well(app).await;
+}
+
+#[tokio::test]
 async fn clients_that_are_cut_off_again_and_again_come_back_and_lose_nothing() {
     let redis = OwnRedis::start().await;
     let app = on(&redis).await;
