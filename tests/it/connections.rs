@@ -87,14 +87,30 @@ async fn who_gives_up_what_may_be_done_twice_leaves_no_connection() {
     wait_for("it to be closed", async || (app.count(CONNECTIONS).await == 0).then_some(())).await;
 }
 
-#[tokio::test]
-async fn a_server_that_falls_silent_is_told_of_and_asked_anew_when_it_speaks() {
+/// A pool of one connection, which passes through a proxy.
+async fn behind_a_proxy() -> (TestApp, Proxy, Db) {
     let (app, _db) = one().await;
     let mut url = Url::parse(&app.settings[0].1).unwrap();
     let upstream = (Ipv4Addr::LOCALHOST, url.port().unwrap()).into();
     let proxy = Proxy::start(upstream).await;
     url.set_port(Some(proxy.addr().port())).unwrap();
     let db = Db::new(url.as_str(), 1).unwrap();
+    (app, proxy, db)
+}
+
+#[tokio::test]
+async fn a_line_that_died_amid_a_transaction_does_not_keep_its_place_in_the_pool() {
+    let (_app, proxy, db) = behind_a_proxy().await;
+    let tx = db.begin().await.unwrap();
+    proxy.strand();
+    drop(tx);
+    // Given up after 35 seconds, as long as a slow server may take to undo it.
+    wait_for("a connection in its place", async || db.check().await.ok()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_told_of_and_asked_anew_when_it_speaks() {
+    let (_app, proxy, db) = behind_a_proxy().await;
     find_due(&db, &Queue::ALL).await.unwrap();
     proxy.set(Mode::Silent);
     // Two limits, of 35 and 5 seconds: for an answer, which a slow server may give, and for another connection.

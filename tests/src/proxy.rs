@@ -3,6 +3,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -45,6 +46,8 @@ struct Shared {
     mode: watch::Sender<Mode>,
     /// Grows with each cut; a connection ends when it is not what it was at its start.
     cuts: watch::Sender<u64>,
+    /// Grows when all open connections die in silence.
+    strandings: watch::Sender<u64>,
     /// Postgres requests that passed.
     requests: AtomicU64,
     /// Postgres requests that may still pass; negative: any number.
@@ -62,6 +65,7 @@ impl Proxy {
             upstream,
             mode: watch::Sender::new(Mode::Open),
             cuts: watch::Sender::new(0),
+            strandings: watch::Sender::new(0),
             requests: AtomicU64::new(0),
             left: AtomicI64::new(-1),
             is_last_unanswered: false.into(),
@@ -86,6 +90,12 @@ impl Proxy {
     /// Ends all open connections.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Lets nothing pass any more, either way, on the connections that are open now, and does not close them; new ones are
+    /// served.
+    pub fn strand(&self) {
+        self.shared.strandings.send_modify(|strandings| *strandings += 1);
     }
 
     /// Whether new connections are closed at once: the cut that was planned has come.
@@ -147,10 +157,21 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mute = watch::Sender::new(false);
+    let mut strandings = shared.strandings.subscribe();
+    strandings.mark_unchanged();
+    // Whatever ends the passing, the sockets stay open until it is dropped.
+    let mut passing = pin!(async {
+        tokio::select! {
+            () = requests(from_client, to_server, &shared, &mute) => {}
+            () = answers(from_server, to_client, &shared, mute.subscribe()) => {}
+        }
+    });
+    let mut cut = pin!(async { drop(cuts.wait_for(|cuts| *cuts != born).await) });
     tokio::select! {
-        () = requests(from_client, to_server, &shared, &mute) => {}
-        () = answers(from_server, to_client, &shared, mute.subscribe()) => {}
-        _ = cuts.wait_for(|cuts| *cuts != born) => {}
+        biased;
+        _ = strandings.changed() => cut.await,
+        () = &mut cut => {}
+        () = &mut passing => {}
     }
 }
 

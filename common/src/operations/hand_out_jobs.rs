@@ -11,7 +11,7 @@ use crate::{
         Db, breakers,
         job_views::{self, QueueDepth},
         jobs::{self, ClaimedJob, HandedOut, Lease},
-        queues, repeat, schedule,
+        queues, repeat, schedule, unless_silent,
     },
 };
 
@@ -41,7 +41,7 @@ pub async fn hand_out(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, Op
     // What nobody heard of falls due again.
     let handed = repeat!(db, conn => jobs::hand_out(conn, queue, limit, DISPATCH_WINDOW, false).await)?;
     // Mostly there is no brake, and one statement does it. Nothing came: perhaps there is one.
-    if handed == HandedOut::default() { hand_out_braked(db, queue, limit).await } else { Ok(handed) }
+    if handed == HandedOut::default() { unless_silent(hand_out_braked(db, queue, limit)).await } else { Ok(handed) }
 }
 
 /// Hands out what the brakes allow. They are locked meanwhile, so that many relays together don't hand out more.
@@ -82,8 +82,7 @@ async fn hand_out_braked(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut,
 ///
 /// When the database is away; the jobs fall due again after [`DISPATCH_WINDOW`].
 pub async fn take_back(db: &Db, leases: &[Lease]) -> Result<u64, OperationError> {
-    let mut conn = db.acquire().await?;
-    Ok(jobs::take_back(&mut conn, leases).await?)
+    Ok(repeat!(db, conn => jobs::take_back(conn, leases).await)?)
 }
 
 /// Claims handed-out jobs of a queue for `window`. What is not returned is not ours: do not work on it.

@@ -13,7 +13,7 @@ use crate::{
     store::{
         Connection, Db, breakers,
         jobs::{self, Failure, Lease},
-        queues, repeat,
+        queues, repeat, unless_silent,
     },
 };
 
@@ -65,6 +65,16 @@ pub struct Settled {
 ///
 /// [`OperationError::Fenced`] when the job is somebody else's by now.
 pub async fn fail(
+    db: &Db,
+    lease: Lease,
+    failure: &Failure,
+    hold: Option<(Queue, Duration)>,
+    outage: Option<&Outage>,
+) -> Result<Settled, OperationError> {
+    unless_silent(record_failure(db, lease, failure, hold, outage)).await
+}
+
+async fn record_failure(
     db: &Db,
     lease: Lease,
     failure: &Failure,

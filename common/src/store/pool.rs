@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{MayBeCut, StoreError};
+use super::{MayBeCut, StoreError, unless_silent};
 
 /// How long a caller waits for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -236,11 +236,16 @@ impl Conn {
         }
     }
 
-    /// Undoes the transaction on it.
+    /// Undoes the transaction on it. A line that stays silent is given up, and its place is free for another.
     async fn undo(mut self) {
-        if self.execute("ROLLBACK").await.is_ok() {
+        if unless_silent(self.run("ROLLBACK")).await.is_ok() {
             self.has_answered();
         }
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        self.execute(statement).await?;
+        Ok(())
     }
 
     fn kept(&mut self) -> &mut Kept {
@@ -286,7 +291,7 @@ impl Tx {
     /// When the database refuses it or is away: nothing of it lasts. When the connection was cut meanwhile, nobody knows
     /// whether it does.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        self.execute("COMMIT").await?;
+        unless_silent(self.0.run("COMMIT")).await?;
         self.0.has_answered();
         Ok(())
     }
@@ -297,7 +302,7 @@ impl Tx {
     ///
     /// When the database is away: then it is undone all the same.
     pub(crate) async fn rollback(mut self) -> Result<(), StoreError> {
-        self.execute("ROLLBACK").await?;
+        unless_silent(self.0.run("ROLLBACK")).await?;
         self.0.has_answered();
         Ok(())
     }
