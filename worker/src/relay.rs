@@ -4,14 +4,7 @@
 //! 200 ms anyway, and puts no more on a list than its workers need for a few seconds.
 
 use std::{
-    let (mut is_well, mut refused) = (true, Refused::new());
-    services.progress().goes_on(Part::Relay, Instant::now());
-    while !stop.is_cancelled() {
-        let round = relay_once(&services, &options, &mut refused).await;
-        if round.is_ok() {
-            services.progress().goes_on(Part::Relay, Instant::now());
-        }
-        match round {
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
@@ -50,20 +43,14 @@ enum RelayError {
 pub async fn run(services: Services, options: Options, stop: CancellationToken) {
     let woken = std::sync::Arc::new(Notify::new());
     let listener = tokio::spawn(listen(services.clone(), std::sync::Arc::clone(&woken)));
-<<<<<<< HEAD
-    let (mut is_well, mut blocked) = (true, HashSet::new());
+    let (mut is_well, mut refused) = (true, Refused::new());
     services.progress().goes_on(Part::Relay, Instant::now());
     while !stop.is_cancelled() {
-        let round = relay_once(&services, &options, &mut blocked).await;
+        let round = relay_once(&services, &options, &mut refused).await;
         if round.is_ok() {
             services.progress().goes_on(Part::Relay, Instant::now());
         }
         match round {
-=======
-    let (mut is_well, mut refused) = (true, Refused::new());
-    while !stop.is_cancelled() {
-        match relay_once(&services, &options, &mut refused).await {
->>>>>>> 0c116c1 (worker: a list that Redis refuses holds up its own queue only)
             // A full batch: there is more.
             Ok(moved) if moved >= BATCH_MAX => {}
             Ok(_) => {

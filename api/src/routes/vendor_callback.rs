@@ -118,7 +118,7 @@ async fn keep(state: &AppState, callback: &Callback, bytes: &[u8]) -> Result<Rec
         }
         Recorded::Duplicate => tracing::info!(attempt.receipt = receipt, "a callback came again"),
         Recorded::Orphan => {
-            tracing::warn!(attempt.receipt = named, "a callback names a receipt that is not known; it is kept as an orphan")
+            tracing::warn!(attempt.receipt = named, "a callback names a receipt that is not known; it is kept as an orphan");
         }
         Recorded::UnknownResult => {
             tracing::warn!(attempt.receipt = receipt, "a callback has a result that is not known; it is kept for an operator");

@@ -41,7 +41,11 @@ pub async fn hand_out(db: &Db, queue: Queue, limit: i64) -> Result<HandedOut, Op
     // What nobody heard of falls due again.
     let handed = repeat!(db, conn => jobs::hand_out(conn, queue, limit, DISPATCH_WINDOW, false).await)?;
     // Mostly there is no brake, and one statement does it. Nothing came: perhaps there is one.
-    if handed == HandedOut::default() { unless_silent(hand_out_braked(db, queue, limit)).await } else { Ok(handed) }
+    if handed != HandedOut::default() {
+        return Ok(handed);
+    }
+    // Boxed, because it is rare and large.
+    unless_silent(Box::pin(hand_out_braked(db, queue, limit))).await
 }
 
 /// Hands out what the brakes allow. They are locked meanwhile, so that many relays together don't hand out more.
