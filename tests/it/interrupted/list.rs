@@ -21,7 +21,7 @@ const BY_JOBS: [&str; 9] = [
 ];
 
 /// Operations that do nothing: they read, or are a module's words.
-const READING: [&str; 16] = [
+const READING: [&str; 17] = [
     "act_refused",
     "list_errors",
     "mod",
@@ -33,6 +33,7 @@ const READING: [&str; 16] = [
     "read_credit",
     "read_deadline",
     "read_gauges",
+    "read_progress",
     "read_receipt",
     "read_retries",
     "read_sealings",
