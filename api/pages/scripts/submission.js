@@ -91,7 +91,8 @@ async function submit(box, button, onSent) {
   progress.hidden = true;
   hint(find(".hint", box), "");
   button.disabled = false;
-  const isThere = answer?.responseURL.includes("/submit-photos/");
+  // A sign-in page that we were sent to may have our address in its own.
+  const isThere = answer?.responseURL && new URL(answer.responseURL).pathname.endsWith("/submit-photos/");
   if (answer?.status === 200 && isThere) {
     if (name) track("edx.bi.user.full_name.changed");
     await draft.clear();

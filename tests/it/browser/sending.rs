@@ -89,6 +89,21 @@ async fn a_submission_that_gets_no_answer_is_sent_again_with_its_key() {
 }
 
 #[tokio::test]
+async fn a_sign_in_page_that_names_our_address_is_not_taken_for_an_answer() {
+    let vouch = StandIn::start().await;
+    vouch.will_answer([Answer::SignIn]);
+    let browser = Browser::start(Camera::Absent, "en").await;
+    browser.open(&vouch.page("pay-and-verify")).await;
+    upload_both(&browser).await;
+    browser.press("#submit-photos").await;
+    browser.read("#review-photos-step .problem", "You are no longer signed in").await;
+    browser.press("#submit-photos:enabled").await;
+    browser.see("#enrollment-confirmation-step").await;
+    vouch.submissions(|sent| assert_eq!(sent[0].key, sent[1].key));
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_checkpoint_sends_the_learner_back_to_the_course() {
     let vouch = StandIn::start().await;
     vouch.will_answer([Answer::Back("/elsewhere?activate_block_id=x")]);

@@ -24,6 +24,8 @@ pub(super) enum Answer {
     /// Accepted, and the learner goes back to a checkpoint.
     Back(&'static str),
     Refused(u16, &'static str),
+    /// Signed out: on to a page of the platform whose address tells where from.
+    SignIn,
 }
 
 /// A submission that came in.
@@ -180,6 +182,10 @@ async fn take_submission(request: &Request, mut form: Multipart, stand_in: Data<
     match answer {
         Answer::Accepted => accepted(json!({})),
         Answer::Back(url) => accepted(json!({ "url": url })),
+        Answer::SignIn => {
+            let page = "/elsewhere?next=/verify_student/submit-photos/";
+            Response::builder().status(StatusCode::FOUND).header("location", page).finish()
+        }
         Answer::Refused(status, text) => Response::builder().status(StatusCode::from_u16(status).unwrap()).body(text),
     }
 }
