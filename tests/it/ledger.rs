@@ -307,17 +307,21 @@ async fn a_limit_holds_for_what_was_handed_out_before_it_and_not_for_what_runs()
 }
 
 #[tokio::test]
-async fn a_try_that_ends_in_a_hold_costs_its_job_no_try() {
-    let app = TestApp::without_worker().await;
-    insert_old_events(&app, 1).await;
-    app.sql("UPDATE jobs SET failures = 11").await;
-    let services = app.services();
-    let lease = hand_out_and_claim(services.db(), 1, 1).await[0];
-    let (kind, code, error) = ("track_event".to_owned(), "429".to_owned(), "too many".to_owned());
-    let minute = std::time::Duration::from_secs(60);
-    let failure = Failure { kind, class: "vendor_rate_limited", code, error, retry_after: Some(minute) };
-    let settled = settle_job::fail(services.db(), lease, &failure, Some((Queue::Events, minute)), None).await.unwrap();
-    assert_eq!((settled.is_counted, settled.retry_after), (false, Some(minute)));
-    assert_eq!(app.count("SELECT count(*) FROM jobs WHERE failures = 11 AND dead_at IS NULL AND due_at > now()").await, 1);
-    assert_eq!(app.count("SELECT count(*) FROM queue_controls WHERE held_until > now()").await, 1);
+async fn a_try_that_ends_in_a_hold_costs_its_job_no_try_on_its_first_day_and_ends_it_afterwards() {
+    for (hours, is_spared) in [(23, true), (25, false)] {
+        let app = TestApp::without_worker().await;
+        insert_old_events(&app, 1).await;
+        app.sql(&format!("UPDATE jobs SET failures = 11, created_at = now() - interval '{hours} hours'")).await;
+        let services = app.services();
+        let lease = hand_out_and_claim(services.db(), 1, 1).await[0];
+        let (kind, code, error) = ("track_event".to_owned(), "429".to_owned(), "too many".to_owned());
+        let minute = std::time::Duration::from_secs(60);
+        // It would be the last one.
+        let failure = Failure { kind, class: "vendor_rate_limited", code, error, retry_after: None };
+        let settled = settle_job::fail(services.db(), lease, &failure, Some((Queue::Events, minute)), None).await.unwrap();
+        assert_eq!((settled.is_counted, settled.retry_after), (!is_spared, is_spared.then_some(minute)));
+        let left = if is_spared { "failures = 11 AND dead_at IS NULL AND due_at > now()" } else { "dead_at IS NOT NULL" };
+        assert_eq!(app.count(&format!("SELECT count(*) FROM jobs WHERE {left}")).await, 1);
+        assert_eq!(app.count("SELECT count(*) FROM queue_controls WHERE held_until > now()").await, 1);
+    }
 }

@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Holds cost no try of a job that is younger.
+const HOLDS_SPARED: Duration = Duration::from_hours(24);
+
 /// Ends a job that had no effect on the database (or none that is left to do).
 ///
 /// # Errors
@@ -57,8 +60,9 @@ pub struct Settled {
     pub opened: Option<String>,
 }
 
-/// Records a failed try. `hold` holds the whole queue back for that long, for all workers, and costs no try: the far side
-/// lives, and says nothing of this job. An `outage` is told to the breaker; what meets an open one, or opens it, costs no
+/// Records a failed try. `hold` holds the whole queue back for that long, for all workers, and costs no try in a job's first
+/// day: the far side lives, and says nothing of this job. Later it does, so that a job which alone is put off ends, and no
+/// longer holds the others. An `outage` is told to the breaker; what meets an open one, or opens it, costs no
 /// try and is not the end of a job.
 ///
 /// # Errors
@@ -82,8 +86,12 @@ async fn record_failure(
     outage: Option<&Outage>,
 ) -> Result<Settled, OperationError> {
     let mut tx = db.begin().await?;
-    let retry_after = failure.retry_after.or(hold.map(|(_, wait)| wait));
-    let mut settled = Settled { retry_after, is_counted: hold.is_none(), opened: None };
+    let spared_for = match hold {
+        Some((_, wait)) if jobs::is_younger_than(&mut tx, lease.job, HOLDS_SPARED).await? => Some(wait),
+        _ => None,
+    };
+    let retry_after = failure.retry_after.or(spared_for);
+    let mut settled = Settled { retry_after, is_counted: spared_for.is_none(), opened: None };
     // The breaker is locked before any job, here and by relays, so that they can't wait for each other.
     if let Some(outage) = outage {
         settled = tell_breaker(&mut tx, lease, failure, outage).await?.unwrap_or(settled);

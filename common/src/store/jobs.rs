@@ -358,6 +358,17 @@ pub(crate) async fn put_off_unknown(conn: &mut Connection, lease: Lease) -> Resu
     Ok(waited.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
+/// Whether a job was made less than so long ago; `false` when it is gone.
+pub(crate) async fn is_younger_than(conn: &mut Connection, id: JobId, age: Duration) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM jobs WHERE id = $1 AND created_at > now() - make_interval(secs => $2)) AS "young!""#,
+        id.0,
+        age.as_secs_f64()
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
 pub(super) fn columns(leases: &[Lease]) -> (Vec<i64>, Vec<i32>) {
     leases.iter().map(|lease| (lease.job.0, lease.generation)).unzip()
 }

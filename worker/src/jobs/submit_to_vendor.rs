@@ -2,7 +2,7 @@
 //! - **Does**: signs the attempt with fresh photo links and posts it to the vendor; accepted, it is `submitted`, else `must_retry`.
 //! - **Safe to repeat because**: the vendor knows the receipt, and in `sealed` the job too; an attempt that has its verdict is not sent.
 //! - **Limits**: the vendor's timeout, at most a minute; no redirect is followed.
-//! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks, and costs no try) or at fault (5xx); when that is no single case, the breaker opens and waiting costs no tries.
+//! - **Retries when**: the vendor is away, slow, busy (429 holds the whole queue for as long as it asks, and costs no try on the first day) or at fault (5xx); when that is no single case, the breaker opens and waiting costs no tries.
 //! - **Gives up when, and then**: the vendor refuses (other 4xx), its format is another than the photos', or the tries are used up; the attempt stays `must_retry` and an operator decides.
 //! - **Personal data**: the learner's name and photo links go to the vendor.
 

@@ -187,7 +187,7 @@ async fn record(
 struct NextTry {
     /// When the next try is; `None`: no try can help.
     wait: Option<Duration>,
-    /// Whether the tries are used up, if this one counts; what holds all never does.
+    /// Whether the tries are used up, if this one counts.
     is_last: bool,
     /// For how long all others of the queue wait too.
     hold: Option<Duration>,
@@ -198,7 +198,7 @@ fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> NextT
     let tries_max = if failure.class == "panic" { policy.tries_max.min(PANIC_TRIES_MAX) } else { policy.tries_max };
     let backoff = policy.backoff.delay(failures, random_fraction());
     let (wait, hold) = match failure.verdict {
-        // It costs no try, so only the hold bounds how often the far side is asked.
+        // It costs no try at first, so only the hold bounds how often the far side is asked.
         Verdict::RetryAfter { wait, is_for_all: true } => {
             let hold = clamp_retry_after(wait).max(HOLD_MIN);
             (hold.max(backoff), Some(hold))
@@ -207,7 +207,7 @@ fn next_try(policy: &Policy, delivery: &Delivery, failure: &JobFailure) -> NextT
         Verdict::RetryAfter { wait, is_for_all: false } => (clamp_retry_after(wait).max(backoff), None),
         _ => (backoff, None),
     };
-    NextTry { wait: Some(wait), is_last: hold.is_none() && failures >= tries_max, hold }
+    NextTry { wait: Some(wait), is_last: failures >= tries_max, hold }
 }
 
 /// Tells of a failed try; returns the outcome's name.
@@ -275,10 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn a_far_side_that_asks_all_for_time_is_left_alone_for_seconds_and_ends_no_job() {
+    fn a_far_side_that_asks_all_for_time_is_left_alone_for_seconds() {
         let asked = failure("rate_limited", Verdict::RetryAfter { wait: Duration::ZERO, is_for_all: true });
         let next = next_try(&POLICY, &delivery(11), &asked);
-        assert_eq!((next.is_last, next.hold), (false, Some(HOLD_MIN)));
+        assert_eq!(next.hold, Some(HOLD_MIN));
         assert!(next.wait >= next.hold);
     }
 
